@@ -1,0 +1,4 @@
+@NullMarked
+package io.peft4j.dora;
+
+import org.jspecify.annotations.NullMarked;
