@@ -62,7 +62,8 @@ public final class TestData {
             }
             return target;
         } catch (IOException e) {
-            throw new UncheckedIOException("cannot copy the fixture " + name + " out of its jar", e);
+            throw new UncheckedIOException(
+                    "cannot copy the fixture " + name + " out of its jar", e);
         }
     }
 }

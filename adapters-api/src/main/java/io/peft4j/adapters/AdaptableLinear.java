@@ -1,0 +1,178 @@
+package io.peft4j.adapters;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.AbstractBlock;
+import ai.djl.nn.Parameter;
+import ai.djl.nn.core.Linear;
+import ai.djl.training.ParameterStore;
+import ai.djl.util.PairList;
+import ai.djl.util.Preconditions;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A linear layer with a place for an adapter: \(Y = XW^T + b\), or \(Y = XW'^T + b\) while an
+ * adapter is attached and active.
+ *
+ * <p>Shapes: X (…, in), W (out, in), b (out), Y (…, out). The weight and bias are base parameters;
+ * {@link Adapters#attach} freezes them.
+ */
+public final class AdaptableLinear extends AbstractBlock {
+
+    private static final byte VERSION = 1;
+
+    private final long inFeatures;
+    private final long outFeatures;
+    private final boolean outputHead;
+    private final Parameter weight;
+    private final @Nullable Parameter bias;
+    private @Nullable AdapterSlot slot;
+
+    private AdaptableLinear(Builder builder) {
+        super(VERSION);
+        inFeatures = builder.inFeatures;
+        outFeatures = builder.outFeatures;
+        outputHead = builder.outputHead;
+        weight =
+                addParameter(
+                        Parameter.builder()
+                                .setName("weight")
+                                .setType(Parameter.Type.WEIGHT)
+                                .optShape(new Shape(outFeatures, inFeatures))
+                                .build());
+        bias =
+                builder.bias
+                        ? addParameter(
+                                Parameter.builder()
+                                        .setName("bias")
+                                        .setType(Parameter.Type.BIAS)
+                                        .optShape(new Shape(outFeatures))
+                                        .build())
+                        : null;
+    }
+
+    /**
+     * Returns the base weight.
+     *
+     * @return W (out, in)
+     */
+    public Parameter weight() {
+        return weight;
+    }
+
+    Site site(String path) {
+        return new Site(path, outFeatures, inFeatures, outputHead);
+    }
+
+    /** Puts an adapter in place; its parameters become this block's. */
+    void attach(AdapterSlot adapter) {
+        if (slot != null) {
+            throw new IllegalStateException("this layer already has an adapter; detach it first");
+        }
+        slot = adapter;
+        adapter.state().parameters().values().forEach(this::addParameter);
+    }
+
+    void detach() {
+        if (slot != null) {
+            slot.state().parameters().values().forEach(p -> parameters.remove(p.getName()));
+            slot = null;
+        }
+    }
+
+    /** {@inheritDoc} */
+    @Override
+    protected NDList forwardInternal(
+            ParameterStore parameterStore,
+            NDList inputs,
+            boolean training,
+            @Nullable PairList<String, Object> params) {
+        NDArray x = inputs.singletonOrThrow();
+        Device device = x.getDevice();
+        NDArray w = parameterStore.getValue(weight, device, training);
+        NDArray b = bias == null ? null : parameterStore.getValue(bias, device, training);
+        if (slot == null || !slot.active()) {
+            return Linear.linear(x, w, b);
+        }
+        return new NDList(slot.state().linear(x, w, b, parameterStore, training));
+    }
+
+    /** {@inheritDoc} */
+    @Override
+    public Shape[] getOutputShapes(Shape[] inputShapes) {
+        Shape input = inputShapes[0];
+        return new Shape[] {input.slice(0, input.dimension() - 1).add(outFeatures)};
+    }
+
+    /**
+     * Creates a builder.
+     *
+     * @return the builder
+     */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /** Builds an {@link AdaptableLinear}. */
+    public static final class Builder {
+
+        private long inFeatures;
+        private long outFeatures;
+        private boolean bias;
+        private boolean outputHead;
+
+        private Builder() {}
+
+        /**
+         * Sets the required number of input and output features.
+         *
+         * @param in the columns of the weight
+         * @param out the rows of the weight
+         * @return this builder
+         */
+        public Builder setFeatures(long in, long out) {
+            inFeatures = in;
+            outFeatures = out;
+            return this;
+        }
+
+        /**
+         * Sets whether there is a bias; there is none unless asked.
+         *
+         * @param hasBias whether there is a bias
+         * @return this builder
+         */
+        public Builder optBias(boolean hasBias) {
+            bias = hasBias;
+            return this;
+        }
+
+        /**
+         * Marks the model's output embedding, which {@code all-linear} leaves out.
+         *
+         * @param head whether this is the output embedding
+         * @return this builder
+         */
+        public Builder optOutputHead(boolean head) {
+            outputHead = head;
+            return this;
+        }
+
+        /**
+         * Builds the layer.
+         *
+         * @return the layer, not initialised
+         */
+        public AdaptableLinear build() {
+            Preconditions.checkArgument(
+                    inFeatures > 0 && outFeatures > 0,
+                    "features must be positive, but were in="
+                            + inFeatures
+                            + ", out="
+                            + outFeatures);
+            return new AdaptableLinear(this);
+        }
+    }
+}

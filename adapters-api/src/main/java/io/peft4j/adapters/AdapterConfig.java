@@ -1,0 +1,46 @@
+package io.peft4j.adapters;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+
+/**
+ * An adapter method with its settings: what to attach, and where.
+ *
+ * <p>A config is immutable. It travels as PEFT's {@code adapter_config.json}.
+ */
+public interface AdapterConfig {
+
+    /**
+     * Returns the method's name as a user writes it, such as {@code lora}.
+     *
+     * @return the name
+     */
+    String method();
+
+    /**
+     * Returns which sites the adapter attaches to.
+     *
+     * @return the targets
+     */
+    TargetModules targetModules();
+
+    /**
+     * Creates the adapter's parameters for one site. A new adapter must leave the model's output as
+     * it is, unless its initialisation says otherwise.
+     *
+     * @param site where it attaches
+     * @param weight the frozen weight, (out, in), float32; read only
+     * @param owner the manager that the parameters are created in
+     * @param seed decides every random number; sites get different ones
+     * @return the state
+     * @throws AdapterConfigException if the settings do not fit the site
+     */
+    AdapterState create(Site site, NDArray weight, NDManager owner, long seed);
+
+    /**
+     * Writes the settings under PEFT's names.
+     *
+     * @return the content of {@code adapter_config.json}
+     */
+    PeftConfig toPeft();
+}

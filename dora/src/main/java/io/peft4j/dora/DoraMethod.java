@@ -1,0 +1,28 @@
+package io.peft4j.dora;
+
+import io.peft4j.adapters.AdapterConfig;
+import io.peft4j.adapters.AdapterMethod;
+import io.peft4j.adapters.PeftConfig;
+
+/** Recognises DoRA: PEFT type LORA with {@code use_dora}. */
+public final class DoraMethod implements AdapterMethod {
+
+    /** Creates the method; called by {@link java.util.ServiceLoader}. */
+    public DoraMethod() {}
+
+    @Override
+    public String name() {
+        return "dora";
+    }
+
+    @Override
+    public boolean recognises(PeftConfig config) {
+        return config.string("peft_type").filter("LORA"::equals).isPresent()
+                && config.flag("use_dora");
+    }
+
+    @Override
+    public AdapterConfig read(PeftConfig config) {
+        return DoraConfig.builder().read(config).build();
+    }
+}

@@ -1,0 +1,27 @@
+  # The square of each row's norm of w (out, in), float32, in chunks of rows: w may be large.
+  def squared_row_norm(self, w: Tensor) -> Tensor:
+    rows = torch.size(w, 0)
+    out = torch.empty([rows], dtype=6, device=ops.prim.device(w))
+    for i in range(torch.floordiv(torch.add(rows, 255), 256)):
+      start = torch.mul(i, 256)
+      count = ops.prim.min(256, torch.sub(rows, start))
+      part = torch.to(torch.narrow(w, 0, start, count), 6)
+      _ = torch.copy_(torch.narrow(out, 0, start, count), torch.sum(torch.square(part), [1]))
+    return out
+
+  # |w + s b a| per row, without w + s b a:
+  # |w|^2 + 2 s rowsum((w a^T) * b) + s^2 rowsum((b (a a^T)) * b)
+  # A constant in backward. A row of zeros keeps a divisor that is not zero.
+  def row_norm(self, w: Tensor, w2: Tensor, a: Tensor, b: Tensor, scaling: Tensor) -> Tensor:
+    s = float(scaling)
+    af = torch.detach(a)
+    bf = torch.detach(b)
+    cross = torch.sum(torch.mul(torch.to(torch.linear(w, torch.to(af, ops.prim.dtype(w))), 6), bf), [1])
+    own = torch.sum(torch.mul(torch.mm(bf, torch.mm(af, torch.t(af))), bf), [1])
+    n2 = torch.add(torch.add(w2, cross, alpha=torch.mul(2., s)), own, alpha=torch.mul(s, s))
+    return torch.sqrt(torch.clamp_min(n2, 1e-24))
+
+  # m / |w + s b a|, differentiable in m.
+  def gain(self, w: Tensor, w2: Tensor, a: Tensor, b: Tensor, scaling: Tensor, m: Tensor) -> Tensor:
+    return torch.div(m, (self).row_norm(w, w2, a, b, scaling))
+
