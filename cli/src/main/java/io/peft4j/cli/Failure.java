@@ -91,7 +91,7 @@ final class Failure {
             return "permission denied: " + e.getFile();
         }
         if (e instanceof FileAlreadyExistsException) {
-            return "exists already: " + e.getFile();
+            return "exists already: " + e.getMessage();
         }
         if (e instanceof DirectoryNotEmptyException) {
             return "directory is not empty: " + e.getFile();

@@ -63,8 +63,8 @@ public final class Peft4j implements Runnable {
                         args,
                         new PrintWriter(stdout, true, StandardCharsets.UTF_8),
                         new PrintWriter(System.err, true, StandardCharsets.UTF_8));
-        // not exit by return: native thread pools would hold the process
-        Runtime.getRuntime().halt(code);
+        // not by return: a library may have left threads that are no daemons
+        System.exit(code);
     }
 
     /**

@@ -1,0 +1,111 @@
+package io.peft4j.cli;
+
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** Flags about how to train, shared by train and compare. */
+final class HyperParameters {
+
+    private static final Set<String> SCHEDULERS = Set.of("constant", "linear", "cosine");
+
+    @Option(
+            names = "--learning-rate",
+            paramLabel = "LR",
+            defaultValue = "2e-4",
+            description = "The schedule's highest learning rate (default: ${DEFAULT-VALUE}).")
+    double learningRate;
+
+    @Option(
+            names = "--batch-size",
+            paramLabel = "N",
+            defaultValue = "8",
+            description = "Rows per forward pass (default: ${DEFAULT-VALUE}).")
+    int batchSize;
+
+    @Option(
+            names = "--gradient-accumulation",
+            paramLabel = "N",
+            defaultValue = "1",
+            description = "Batches per optimizer step (default: ${DEFAULT-VALUE}).")
+    int gradientAccumulation;
+
+    @Option(
+            names = "--max-steps",
+            paramLabel = "N",
+            description = "Optimizer steps; the data starts again at its end. Wins over --epochs.")
+    @Nullable Integer maxSteps;
+
+    @Option(
+            names = "--epochs",
+            paramLabel = "N",
+            defaultValue = "1",
+            description = "Passes over the data (default: ${DEFAULT-VALUE}).")
+    int epochs;
+
+    @Option(
+            names = "--warmup-steps",
+            paramLabel = "N",
+            defaultValue = "0",
+            description =
+                    "Steps in which the learning rate rises from 0 (default: ${DEFAULT-VALUE}).")
+    int warmupSteps;
+
+    @Option(
+            names = "--scheduler",
+            paramLabel = "NAME",
+            defaultValue = "linear",
+            description = "constant, linear or cosine (default: ${DEFAULT-VALUE}).")
+    String scheduler;
+
+    @Option(
+            names = "--weight-decay",
+            paramLabel = "W",
+            defaultValue = "0",
+            description = "AdamW's weight decay, on every tensor (default: ${DEFAULT-VALUE}).")
+    double weightDecay;
+
+    @Option(
+            names = "--max-grad-norm",
+            paramLabel = "X",
+            defaultValue = "1.0",
+            description =
+                    "Clips gradients to this global norm; 0 means no clipping"
+                            + " (default: ${DEFAULT-VALUE}).")
+    double maxGradNorm;
+
+    @Option(
+            names = "--max-length",
+            paramLabel = "N",
+            defaultValue = "1024",
+            description = "Cuts training rows to N tokens (default: ${DEFAULT-VALUE}).")
+    int maxLength;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "N",
+            defaultValue = "42",
+            description = "Decides every random number (default: ${DEFAULT-VALUE}).")
+    long seed;
+
+    @Option(names = "--no-shuffle", description = "Takes the rows in the file's order.")
+    boolean noShuffle;
+
+    void check() {
+        Checks.notNegative("--learning-rate", learningRate);
+        Checks.atLeast("--batch-size", batchSize, 1);
+        Checks.atLeast("--gradient-accumulation", gradientAccumulation, 1);
+        Checks.atLeast("--epochs", epochs, 1);
+        if (maxSteps != null) {
+            Checks.atLeast("--max-steps", maxSteps, 1);
+        }
+        Checks.atLeast("--warmup-steps", warmupSteps, 0);
+        if (!SCHEDULERS.contains(scheduler)) {
+            throw new UsageException(
+                    "--scheduler must be constant, linear or cosine, but is \"" + scheduler + "\"");
+        }
+        Checks.notNegative("--weight-decay", weightDecay);
+        Checks.notNegative("--max-grad-norm", maxGradNorm);
+        Checks.atLeast("--max-length", maxLength, 2);
+    }
+}
