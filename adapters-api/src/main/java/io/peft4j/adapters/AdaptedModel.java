@@ -206,6 +206,11 @@ public final class AdaptedModel implements AutoCloseable {
         }
     }
 
+    /** The adapter's states, in model order. */
+    List<Attachment> attachments() {
+        return attachments;
+    }
+
     private boolean isInEffect() {
         return !merged && disabled.get() == 0;
     }
