@@ -82,7 +82,9 @@ final class DoraState implements AdapterState {
             NDArray direction = delta.add(weight); // (out, in)
             NDArray norm = direction.stopGradient().norm(new int[] {1}, true).maximum(1e-12f);
             NDArray m = store.getValue(magnitude, weight.getDevice(), training);
-            NDArray gain = norm.onesLike().mul(m.expandDims(1)).div(norm);
+            NDArray column = m.expandDims(1); // (out, 1)
+            column.attach(scope);
+            NDArray gain = column.div(norm);
             NDArray effective = direction.mul(gain);
             effective.attach(owner);
             return effective;

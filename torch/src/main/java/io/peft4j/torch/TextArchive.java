@@ -4,6 +4,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.regex.Pattern;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
@@ -11,8 +12,8 @@ import java.util.zip.ZipOutputStream;
 /** Writes the smallest TorchScript archive that holds one class made of text. */
 final class TextArchive {
 
-    /** The type comment that libtorch needs on {@code self}; the author of a text leaves it out. */
-    private static final String SELF = "(self: __torch__.Text";
+    /** libtorch wants the type of {@code self}; the author of a text leaves it out. */
+    private static final Pattern SELF = Pattern.compile("(def \\w+\\(self)");
 
     /**
      * {@code __torch__.Text()} with the one attribute {@code training = True}, in pickle protocol
@@ -31,7 +32,7 @@ final class TextArchive {
                         + "  __parameters__ = []\n"
                         + "  __buffers__ = []\n"
                         + "  training : bool\n"
-                        + methods.replace("(self,", SELF + ",").replace("(self)", SELF + ")");
+                        + SELF.matcher(methods).replaceAll("$1: __torch__.Text");
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
             put(zip, "text/data.pkl", OBJECT.getBytes(StandardCharsets.ISO_8859_1));
