@@ -19,9 +19,7 @@ final class AdapterOptions {
             description = "The scaling is alpha / rank (default: twice the rank).")
     private @Nullable Double alpha;
 
-    @Option(
-            names = "--rslora",
-            description = "Scales by alpha / sqrt(rank): rank-stabilised LoRA.")
+    @Option(names = "--rslora", description = "Scales by alpha / sqrt(rank): rank-stabilised LoRA.")
     private @Nullable Boolean rsLora;
 
     @Option(

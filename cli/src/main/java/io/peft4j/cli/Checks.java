@@ -28,6 +28,12 @@ final class Checks {
         }
     }
 
+    static void exists(String flag, Path path) {
+        if (!Files.exists(path)) {
+            throw new UsageException(flag + ": no such file or directory: " + path);
+        }
+    }
+
     static void directory(String flag, Path path) {
         if (!Files.exists(path)) {
             throw new UsageException(flag + ": no such directory: " + path);

@@ -38,7 +38,7 @@ record ComparedRun(
      * @param step how many optimizer steps were done
      * @param loss the mean loss of a labelled token
      */
-    record Point(long step, double loss) {}
+    record Point(int step, double loss) {}
 
     ComparedRun {
         training = List.copyOf(training);

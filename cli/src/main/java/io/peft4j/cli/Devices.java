@@ -12,14 +12,18 @@ final class Devices {
 
     private Devices() {}
 
-    static Device parse(String text) {
-        if (text.equals("cpu")) {
-            return Device.cpu();
-        }
-        Matcher matcher = GPU.matcher(text);
-        if (!matcher.matches()) {
+    static void checkName(String text) {
+        if (!text.equals("cpu") && !GPU.matcher(text).matches()) {
             throw new UsageException(
                     "--device must be cpu, gpu or gpuN such as gpu1, but is \"" + text + "\"");
+        }
+    }
+
+    /** Finds a device; for a GPU this starts the engine. */
+    static Device parse(String text) {
+        Matcher matcher = GPU.matcher(text);
+        if (!matcher.matches()) {
+            return Device.cpu();
         }
         int number = matcher.group(1).isEmpty() ? 0 : Integer.parseInt(matcher.group(1));
         int count = Engine.getEngine("PyTorch").getGpuCount();

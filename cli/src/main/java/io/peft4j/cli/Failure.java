@@ -27,7 +27,8 @@ final class Failure {
 
     // a hostile file can put anything into a message, at any length
     private static final int LONGEST = 4000;
-    private static final Pattern CONTROL = Pattern.compile("[\\p{Cc}\\u2028\\u2029\\u202a-\\u202e]");
+    private static final Pattern CONTROL =
+            Pattern.compile("[\\p{Cc}\\u2028\\u2029\\u202a-\\u202e]");
     private static final Pattern LINES = Pattern.compile("\\s*\\R\\s*");
 
     private Failure() {}
@@ -85,10 +86,10 @@ final class Failure {
 
     private static String describe(FileSystemException e) {
         if (e instanceof NoSuchFileException) {
-            return "no such file or directory: " + e.getFile();
+            return "no such file or directory: " + e.getMessage();
         }
         if (e instanceof AccessDeniedException) {
-            return "permission denied: " + e.getFile();
+            return "permission denied: " + e.getMessage();
         }
         if (e instanceof FileAlreadyExistsException) {
             return "exists already: " + e.getMessage();

@@ -1,16 +1,22 @@
 package io.peft4j.cli;
 
-import java.util.Locale;
+import io.peft4j.safetensors.Dtype;
 
 /** The floating-point types that {@code --dtype} names. */
 enum FloatType {
-    FLOAT32,
-    BFLOAT16,
-    FLOAT16;
+    FLOAT32(Dtype.F32),
+    BFLOAT16(Dtype.BF16),
+    FLOAT16(Dtype.F16);
+
+    private final Dtype stored;
+
+    FloatType(Dtype stored) {
+        this.stored = stored;
+    }
 
     static FloatType parse(String text) {
         for (FloatType type : values()) {
-            if (type.toString().equals(text)) {
+            if (type.stored.torchName().equals(text)) {
                 return type;
             }
         }
@@ -18,8 +24,7 @@ enum FloatType {
                 "--dtype must be float32, bfloat16 or float16, but is \"" + text + "\"");
     }
 
-    @Override
-    public String toString() {
-        return name().toLowerCase(Locale.ROOT);
+    Dtype stored() {
+        return stored;
     }
 }

@@ -8,11 +8,7 @@ import com.google.gson.JsonElement;
 final class Json {
 
     private static final Gson GSON =
-            new GsonBuilder()
-                    .setPrettyPrinting()
-                    .serializeNulls()
-                    .disableHtmlEscaping()
-                    .create();
+            new GsonBuilder().setPrettyPrinting().serializeNulls().disableHtmlEscaping().create();
 
     private Json() {}
 

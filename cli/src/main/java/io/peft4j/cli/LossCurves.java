@@ -6,11 +6,12 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import javax.imageio.ImageIO;
 import org.knowm.xchart.BitmapEncoder;
-import org.knowm.xchart.BitmapEncoder.BitmapFormat;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.XYSeries;
+import org.knowm.xchart.style.Styler.LegendPosition;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /** Draws the losses of a comparison as a PNG: held-out loss with dots, training loss without. */
@@ -27,7 +28,7 @@ final class LossCurves {
                         .xAxisTitle("optimizer step")
                         .yAxisTitle("mean loss per token")
                         .build();
-        chart.getStyler().setLegendPosition(org.knowm.xchart.style.Styler.LegendPosition.InsideNE);
+        chart.getStyler().setLegendPosition(LegendPosition.InsideNE);
         for (ComparedRun run : runs) {
             if (!run.training().isEmpty()) {
                 add(chart, run.label() + " training", Smoothing.of(run.training()))
@@ -41,7 +42,9 @@ final class LossCurves {
             }
         }
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        BitmapEncoder.saveBitmap(chart, bytes, BitmapFormat.PNG);
+        if (!ImageIO.write(BitmapEncoder.getBufferedImage(chart), "png", bytes)) {
+            throw new IOException(png + ": this Java cannot write PNG");
+        }
         AtomicFiles.writeStream(png, stream -> stream.write(bytes.toByteArray()));
     }
 

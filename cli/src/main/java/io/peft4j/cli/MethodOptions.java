@@ -20,10 +20,7 @@ final class MethodOptions {
             description = "lora, dora or full, which trains all weights (default: lora).")
     private @Nullable String method;
 
-    @Option(
-            names = "--rank",
-            paramLabel = "R",
-            description = "The adapter's rank (default: 16).")
+    @Option(names = "--rank", paramLabel = "R", description = "The adapter's rank (default: 16).")
     private @Nullable Integer rank;
 
     @Option(

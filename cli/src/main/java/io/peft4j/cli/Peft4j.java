@@ -28,12 +28,10 @@ import picocli.CommandLine.Spec;
         versionProvider = Version.class,
         showDefaultValues = false,
         subcommands = {
-            TrainCommand.class,
             EvalCommand.class,
             GenerateCommand.class,
             MergeCommand.class,
-            InspectCommand.class,
-            CompareCommand.class
+            InspectCommand.class
         })
 public final class Peft4j implements Runnable {
 
@@ -76,23 +74,25 @@ public final class Peft4j implements Runnable {
      * @return the exit code
      */
     static int run(String[] args, PrintWriter out, PrintWriter err) {
+        Peft4j root = new Peft4j();
         CommandLine commandLine =
-                new CommandLine(new Peft4j())
+                new CommandLine(root)
                         .setOut(out)
                         .setErr(err)
                         .setExpandAtFiles(false) // a prompt may begin with @
                         .setUsageHelpAutoWidth(false)
                         .setUsageHelpWidth(100);
         commandLine.setParameterExceptionHandler(
-                (e, arguments) -> report(e, err, Arrays.asList(arguments).contains(VERBOSE)));
+                // flags after the wrong one were not read
+                (e, given) ->
+                        report(e, err, root.verbose || Arrays.asList(given).contains(VERBOSE)));
         commandLine.setExecutionExceptionHandler(
-                (e, command, parsed) ->
-                        report(e, err, Arrays.asList(args).contains(VERBOSE)));
+                (e, command, parsed) -> report(e, err, root.verbose));
         int code;
         try {
             code = commandLine.execute(args);
         } catch (Error e) { // picocli handles exceptions only
-            code = report(e, err, Arrays.asList(args).contains(VERBOSE));
+            code = report(e, err, root.verbose);
         }
         out.flush();
         if (code == ExitCode.OK && out.checkError()) {

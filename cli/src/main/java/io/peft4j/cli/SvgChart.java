@@ -69,13 +69,7 @@ final class SvgChart {
                     format(
                             "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>"
                                     + "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.2f</text>%n",
-                            LEFT,
-                            WIDTH - RIGHT,
-                            y(loss),
-                            y(loss),
-                            LEFT - 6,
-                            y(loss) + 4,
-                            loss));
+                            LEFT, WIDTH - RIGHT, y(loss), y(loss), LEFT - 6, y(loss) + 4, loss));
             double step = lastStep * i / TICKS;
             svg.append(
                     format(
