@@ -1,6 +1,8 @@
 package io.peft4j.cli;
 
+import ai.djl.nn.Block;
 import io.peft4j.adapters.AdapterConfigException;
+import io.peft4j.adapters.Adapters;
 import io.peft4j.adapters.TargetModules;
 import io.peft4j.dora.DoraConfig;
 import io.peft4j.lora.LoraConfig;
@@ -97,7 +99,7 @@ final class AdapterOptions {
         };
     }
 
-    @Nullable TargetModules targets() {
+    private @Nullable TargetModules targets() {
         try {
             return targetModules == null ? null : TargetModules.parse(targetModules);
         } catch (AdapterConfigException e) {
@@ -117,14 +119,25 @@ final class AdapterOptions {
     /**
      * Refuses flags that say something else than a loaded adapter.
      *
+     * <p>Targets agree if they choose the same sites, however they are written.
+     *
      * @param config the loaded adapter's config
+     * @param base the model's root block
      * @param source the adapter's directory, for the message
      */
-    void requireAgreement(LowRankConfig config, String source) {
+    void requireAgreement(LowRankConfig config, Block base, String source) {
         requireAbsent("--init", init, "the adapter's values come from --init-adapter " + source);
         requireEqual("--alpha", alpha, config.alpha(), source);
         requireEqual("--rslora", rsLora, config.rsLora(), source);
         requireEqual("--dropout", dropout, config.dropout(), source);
+        TargetModules targets = targets();
+        if (targets != null) {
+            LowRankConfig given =
+                    LoraConfig.builder().setRank(1).setTargetModules(targets).build();
+            if (!Adapters.dryRun(base, given).equals(Adapters.dryRun(base, config))) {
+                requireEqual("--target-modules", targets, config.targetModules(), source);
+            }
+        }
     }
 
     private static void requireAbsent(String flag, @Nullable Object value, String reason) {

@@ -2,6 +2,9 @@ package io.peft4j.cli;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Checks of flag values; a message names the flag, what it takes and what it got. */
 final class Checks {
@@ -11,6 +14,12 @@ final class Checks {
     static void atLeast(String flag, long value, long least) {
         if (value < least) {
             throw new UsageException(flag + " must be at least " + least + ", but is " + value);
+        }
+    }
+
+    static void optionalAtLeast(String flag, @Nullable Integer value, long least) {
+        if (value != null) {
+            atLeast(flag, value, least);
         }
     }
 
@@ -49,6 +58,13 @@ final class Checks {
         }
         if (Files.isDirectory(path)) {
             throw new UsageException(flag + ": expected a file, found a directory: " + path);
+        }
+    }
+
+    static void distinct(String flag, List<?> values) {
+        if (values.isEmpty() || Set.copyOf(values).size() < values.size()) {
+            throw new UsageException(
+                    flag + " must name each value once and one at least, but is " + values);
         }
     }
 }

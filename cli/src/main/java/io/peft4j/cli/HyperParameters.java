@@ -1,5 +1,8 @@
 package io.peft4j.cli;
 
+import io.peft4j.tuning.Schedule;
+import io.peft4j.tuning.TrainingConfig;
+import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -14,34 +17,34 @@ final class HyperParameters {
             paramLabel = "LR",
             defaultValue = "2e-4",
             description = "The schedule's highest learning rate (default: ${DEFAULT-VALUE}).")
-    double learningRate;
+    private double learningRate;
 
     @Option(
             names = "--batch-size",
             paramLabel = "N",
             defaultValue = "8",
             description = "Rows per forward pass (default: ${DEFAULT-VALUE}).")
-    int batchSize;
+    private int batchSize;
 
     @Option(
             names = "--gradient-accumulation",
             paramLabel = "N",
             defaultValue = "1",
             description = "Batches per optimizer step (default: ${DEFAULT-VALUE}).")
-    int gradientAccumulation;
+    private int gradientAccumulation;
 
     @Option(
             names = "--max-steps",
             paramLabel = "N",
             description = "Optimizer steps; the data starts again at its end. Wins over --epochs.")
-    @Nullable Integer maxSteps;
+    private @Nullable Integer maxSteps;
 
     @Option(
             names = "--epochs",
             paramLabel = "N",
             defaultValue = "1",
             description = "Passes over the data (default: ${DEFAULT-VALUE}).")
-    int epochs;
+    private double epochs;
 
     @Option(
             names = "--warmup-steps",
@@ -49,21 +52,21 @@ final class HyperParameters {
             defaultValue = "0",
             description =
                     "Steps in which the learning rate rises from 0 (default: ${DEFAULT-VALUE}).")
-    int warmupSteps;
+    private int warmupSteps;
 
     @Option(
             names = "--scheduler",
             paramLabel = "NAME",
             defaultValue = "linear",
             description = "constant, linear or cosine (default: ${DEFAULT-VALUE}).")
-    String scheduler;
+    private String scheduler;
 
     @Option(
             names = "--weight-decay",
             paramLabel = "W",
             defaultValue = "0",
             description = "AdamW's weight decay, on every tensor (default: ${DEFAULT-VALUE}).")
-    double weightDecay;
+    private double weightDecay;
 
     @Option(
             names = "--max-grad-norm",
@@ -72,30 +75,32 @@ final class HyperParameters {
             description =
                     "Clips gradients to this global norm; 0 means no clipping"
                             + " (default: ${DEFAULT-VALUE}).")
-    double maxGradNorm;
+    private double maxGradNorm;
 
     @Option(
             names = "--max-length",
             paramLabel = "N",
             defaultValue = "1024",
             description = "Cuts training rows to N tokens (default: ${DEFAULT-VALUE}).")
-    int maxLength;
+    private int maxLength;
 
     @Option(
             names = "--seed",
             paramLabel = "N",
             defaultValue = "42",
             description = "Decides every random number (default: ${DEFAULT-VALUE}).")
-    long seed;
+    private long seed;
 
     @Option(names = "--no-shuffle", description = "Takes the rows in the file's order.")
-    boolean noShuffle;
+    private boolean noShuffle;
 
     void check() {
         Checks.notNegative("--learning-rate", learningRate);
         Checks.atLeast("--batch-size", batchSize, 1);
         Checks.atLeast("--gradient-accumulation", gradientAccumulation, 1);
-        Checks.atLeast("--epochs", epochs, 1);
+        if (!(epochs > 0) || Double.isInfinite(epochs)) {
+            throw new UsageException("--epochs must be a number above 0, but is " + epochs);
+        }
         if (maxSteps != null) {
             Checks.atLeast("--max-steps", maxSteps, 1);
         }
@@ -107,5 +112,62 @@ final class HyperParameters {
         Checks.notNegative("--weight-decay", weightDecay);
         Checks.notNegative("--max-grad-norm", maxGradNorm);
         Checks.atLeast("--max-length", maxLength, 2);
+    }
+
+    TrainingConfig.Builder config() {
+        TrainingConfig.Builder config =
+                TrainingConfig.builder()
+                        .optLearningRate(learningRate)
+                        .optBatchSize(batchSize)
+                        .optGradientAccumulation(gradientAccumulation)
+                        .optEpochs(epochs)
+                        .optWarmupSteps(warmupSteps)
+                        .optSchedule(Schedule.of(scheduler))
+                        .optWeightDecay(weightDecay)
+                        .optMaxGradNorm(maxGradNorm)
+                        .optSeed(seed)
+                        .optShuffle(!noShuffle);
+        return maxSteps == null ? config : config.optMaxSteps(maxSteps);
+    }
+
+    int batchSize() {
+        return batchSize;
+    }
+
+    int maxLength() {
+        return maxLength;
+    }
+
+    long seed() {
+        return seed;
+    }
+
+    /** How many optimizer steps a number of rows gives. */
+    int steps(int rows) {
+        if (maxSteps != null) {
+            return maxSteps;
+        }
+        int perStep = batchSize * gradientAccumulation;
+        return (int) Math.ceil(epochs * Math.ceil((double) rows / perStep));
+    }
+
+    /** Says the settings in words, for a report. */
+    List<String> describe() {
+        return List.of(
+                "learning rate "
+                        + learningRate
+                        + ", "
+                        + scheduler
+                        + " schedule, warm-up "
+                        + warmupSteps
+                        + " steps",
+                "batch size "
+                        + batchSize
+                        + ", gradient accumulation "
+                        + gradientAccumulation
+                        + ", "
+                        + (maxSteps != null ? maxSteps + " steps" : epochs + " epochs"),
+                "weight decay " + weightDecay + ", gradient norm clipped to " + maxGradNorm,
+                "seed " + seed);
     }
 }

@@ -5,7 +5,6 @@ import io.peft4j.adapters.Adapters;
 import io.peft4j.models.CausalLm;
 import io.peft4j.models.Tokenizer;
 import io.peft4j.safetensors.Dtype;
-import io.peft4j.safetensors.ShardedSafetensors;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashSet;
@@ -80,13 +79,6 @@ final class LoadedModel implements AutoCloseable {
             tokenizer.eosId().ifPresent(ids::add);
         }
         return List.copyOf(ids);
-    }
-
-    /** The type that the base model's weights are stored in. */
-    Dtype baseDtype() throws IOException {
-        try (ShardedSafetensors file = ShardedSafetensors.open(directory)) {
-            return file.tensor(file.names().get(0)).dtype();
-        }
     }
 
     /** Writes the model, weights as they are now, as a complete directory. */

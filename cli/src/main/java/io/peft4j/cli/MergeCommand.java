@@ -58,7 +58,7 @@ final class MergeCommand implements Callable<Integer> {
         OutputDirectory.requireEmpty(output);
         FloatType given = dtype == null ? null : FloatType.parse(dtype);
         try (LoadedModel loaded = LoadedModel.open(base.directory(), adapter, place)) {
-            Dtype written = given != null ? given.stored() : loaded.baseDtype();
+            Dtype written = given != null ? given.stored() : loaded.model().dtype();
             MergeReport report = loaded.requireAdapter().merge();
             loaded.save(output, written);
             spec.commandLine()

@@ -1,9 +1,11 @@
 package io.peft4j.cli;
 
-import io.peft4j.adapters.TargetModules;
+import io.peft4j.adapters.AdaptedModel;
+import io.peft4j.adapters.Adapters;
 import io.peft4j.lora.LowRankConfig;
+import io.peft4j.models.Decoder;
+import java.io.IOException;
 import java.nio.file.Path;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -58,28 +60,42 @@ final class MethodOptions {
         return Methods.FULL.equals(method);
     }
 
-    @Nullable Path initAdapter() {
-        return initAdapter;
+    /** Puts the adapter on the model: a new one, or the one of {@code --init-adapter}. */
+    AdaptedModel attach(LoadedModel loaded, Path base, HyperParameters training)
+            throws IOException {
+        Decoder block = loaded.model().block();
+        if (initAdapter == null) {
+            return Adapters.attach(block, create(loaded, base.toString()), training.seed());
+        }
+        LowRankConfig config = readAgreed(initAdapter, block);
+        AdaptedModel adapted = Adapters.attach(block, config, training.seed());
+        try {
+            adapted.load(initAdapter);
+            return adapted;
+        } catch (IOException | RuntimeException e) {
+            adapted.close();
+            throw e;
+        }
     }
 
-    /** Builds the config of a new adapter. */
-    LowRankConfig create(List<String> defaultTargets, String baseModel) {
+    private LowRankConfig create(LoadedModel loaded, String baseModel) {
         return adapter.create(
                 method == null ? LORA : method,
                 rank == null ? DEFAULT_RANK : rank,
-                defaultTargets,
+                loaded.model().config().defaultTargetModules(),
                 baseModel);
     }
 
-    /** Refuses flags that say something else than the adapter of {@code --init-adapter}. */
-    void requireAgreement(LowRankConfig loaded) {
-        String source = String.valueOf(initAdapter);
-        AdapterOptions.requireEqual("--method", method, loaded.method(), source);
-        AdapterOptions.requireEqual("--rank", rank, loaded.rank(), source);
-        adapter.requireAgreement(loaded, source);
-    }
-
-    @Nullable TargetModules targets() {
-        return adapter.targets();
+    /** Reads the saved config and refuses flags that say something else. */
+    private LowRankConfig readAgreed(Path directory, Decoder block) throws IOException {
+        if (!(Adapters.readConfig(directory) instanceof LowRankConfig config)) {
+            throw new UsageException(
+                    "--init-adapter " + directory + ": expected a LoRA or DoRA adapter");
+        }
+        String source = directory.toString();
+        AdapterOptions.requireEqual("--method", method, config.method(), source);
+        AdapterOptions.requireEqual("--rank", rank, config.rank(), source);
+        adapter.requireAgreement(config, block, source);
+        return config;
     }
 }
