@@ -71,6 +71,18 @@ public final class Adapters {
     }
 
     /**
+     * Attaches a new adapter whose initial values are always the same: seed 42.
+     *
+     * @param base the model's root block, initialised or loaded
+     * @param config the adapter's settings
+     * @return the model with its adapter
+     * @throws AdapterConfigException as {@link #attach(Block, AdapterConfig, long)}
+     */
+    public static AdaptedModel attach(Block base, AdapterConfig config) {
+        return attach(base, config, 42);
+    }
+
+    /**
      * Attaches a saved adapter.
      *
      * @param base the model's root block
