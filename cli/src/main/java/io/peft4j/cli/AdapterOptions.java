@@ -132,8 +132,7 @@ final class AdapterOptions {
         requireEqual("--dropout", dropout, config.dropout(), source);
         TargetModules targets = targets();
         if (targets != null) {
-            LowRankConfig given =
-                    LoraConfig.builder().setRank(1).setTargetModules(targets).build();
+            LowRankConfig given = LoraConfig.builder().setRank(1).setTargetModules(targets).build();
             if (!Adapters.dryRun(base, given).equals(Adapters.dryRun(base, config))) {
                 requireEqual("--target-modules", targets, config.targetModules(), source);
             }

@@ -152,8 +152,7 @@ final class CompareCommand implements Callable<Integer> {
     }
 
     private void write(CompareOutput target, Comparison comparison) throws IOException {
-        AtomicFiles.writeString(
-                target.file("results.json"), Json.text(comparison.json()) + "\n");
+        AtomicFiles.writeString(target.file("results.json"), Json.text(comparison.json()) + "\n");
         HtmlReport.write(target.file("report.html"), comparison, training.describe());
         LossCurves.write(target.file("loss_curves.png"), comparison.runs());
     }

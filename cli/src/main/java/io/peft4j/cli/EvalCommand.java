@@ -5,6 +5,7 @@ import com.google.gson.JsonObject;
 import io.peft4j.tuning.Evaluation;
 import io.peft4j.tuning.EvaluationResult;
 import io.peft4j.tuning.Example;
+import io.peft4j.tuning.LanguageModel;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -64,7 +65,8 @@ final class EvalCommand implements Callable<Integer> {
         }
         try (LoadedModel loaded = LoadedModel.open(base.directory(), adapter, compute.place())) {
             List<Example> examples = Datasets.whole(data, loaded);
-            EvaluationResult result = Evaluation.evaluate(loaded.model(), examples, batchSize);
+            EvaluationResult result =
+                    Evaluation.evaluate(LanguageModel.of(loaded.model()), examples, batchSize);
             PrintWriter out = spec.commandLine().getOut();
             out.print(json ? Json.text(json(result)) + "\n" : text(result));
         }

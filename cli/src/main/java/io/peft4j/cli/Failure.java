@@ -2,6 +2,8 @@ package io.peft4j.cli;
 
 import ai.djl.engine.EngineException;
 import io.peft4j.adapters.AdapterConfigException;
+import io.peft4j.tuning.ResumeMismatchException;
+import io.peft4j.tuning.TrainingInterruptedException;
 import java.io.InterruptedIOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.ClosedByInterruptException;
@@ -41,6 +43,7 @@ final class Failure {
         return e instanceof UsageException
                         || e instanceof ParameterException
                         || e instanceof AdapterConfigException
+                        || e instanceof ResumeMismatchException
                 ? ExitCode.USAGE
                 : ExitCode.SOFTWARE;
     }
@@ -56,7 +59,7 @@ final class Failure {
     private static String describe(Throwable e) {
         String message = e.getMessage() == null ? "" : e.getMessage();
         if (isInterrupt(e)) {
-            return "interrupted";
+            return e instanceof TrainingInterruptedException ? message : "interrupted";
         }
         if (e instanceof OutOfMemoryError || isNativeOutOfMemory(message)) {
             return "out of memory ("
@@ -121,7 +124,8 @@ final class Failure {
     private static boolean isInterrupt(Throwable e) {
         return e instanceof InterruptedException
                 || e instanceof ClosedByInterruptException
-                || e instanceof InterruptedIOException;
+                || e instanceof InterruptedIOException
+                || e instanceof TrainingInterruptedException;
     }
 
     private static boolean isNativeOutOfMemory(String message) {

@@ -5,13 +5,14 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * While it is open, a request to end the process (Ctrl-C, SIGTERM) interrupts the thread that
- * opened it and waits for it to close this, so that a training can write a last checkpoint.
+ * opened it and waits until the command has reported, so that a training can write a last
+ * checkpoint and say where.
  */
 final class GracefulStop implements AutoCloseable {
 
     private static final long PATIENCE_SECONDS = 60;
+    private static final CountDownLatch REPORTED = new CountDownLatch(1);
 
-    private final CountDownLatch done = new CountDownLatch(1);
     private final Thread hook;
 
     private GracefulStop(Thread worker) {
@@ -19,7 +20,7 @@ final class GracefulStop implements AutoCloseable {
                 new Thread(
                         () -> {
                             worker.interrupt();
-                            await();
+                            awaitReport();
                         },
                         "graceful-stop");
     }
@@ -30,10 +31,15 @@ final class GracefulStop implements AutoCloseable {
         return stop;
     }
 
-    private void await() {
+    /** Lets the process end: the command has said all it had to say. */
+    static void reported() {
+        REPORTED.countDown();
+    }
+
+    private static void awaitReport() {
         try {
-            // an elapsed wait ends the process as a kill would, which files survive
-            boolean unused = done.await(PATIENCE_SECONDS, TimeUnit.SECONDS);
+            // when the wait is over the process ends as by a kill, which files survive
+            boolean unused = REPORTED.await(PATIENCE_SECONDS, TimeUnit.SECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
@@ -41,7 +47,6 @@ final class GracefulStop implements AutoCloseable {
 
     @Override
     public void close() {
-        done.countDown();
         try {
             Runtime.getRuntime().removeShutdownHook(hook);
         } catch (IllegalStateException e) {

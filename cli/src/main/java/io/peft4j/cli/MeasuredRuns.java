@@ -7,6 +7,7 @@ import io.peft4j.lora.LowRankConfig;
 import io.peft4j.tuning.AdapterTrainable;
 import io.peft4j.tuning.Evaluation;
 import io.peft4j.tuning.Example;
+import io.peft4j.tuning.LanguageModel;
 import io.peft4j.tuning.SftTrainer;
 import io.peft4j.tuning.TrainingResult;
 import java.io.IOException;
@@ -55,10 +56,7 @@ final class MeasuredRuns {
     ComparedRun run(String method, int rank, Path output) throws IOException {
         LowRankConfig config =
                 adapter.create(
-                        method,
-                        rank,
-                        loaded.model().config().defaultTargetModules(),
-                        baseName);
+                        method, rank, loaded.model().config().defaultTargetModules(), baseName);
         PeakMemory memory = PeakMemory.start();
         LossHistory history = new LossHistory();
         TrainingResult result;
@@ -69,7 +67,7 @@ final class MeasuredRuns {
             trainable = adapted.summary().trainable();
             result =
                     SftTrainer.train(
-                            loaded.model(),
+                            LanguageModel.of(loaded.model()),
                             new AdapterTrainable(adapted),
                             examples,
                             heldOut,
@@ -102,6 +100,6 @@ final class MeasuredRuns {
     }
 
     private double loss() {
-        return Evaluation.evaluate(loaded.model(), heldOut, EVAL_BATCH).loss();
+        return Evaluation.evaluate(LanguageModel.of(loaded.model()), heldOut, EVAL_BATCH).loss();
     }
 }

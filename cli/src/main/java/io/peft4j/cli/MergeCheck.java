@@ -26,8 +26,7 @@ final class MergeCheck {
      * @param examples rows to compute logits of; the first few are used
      * @return the largest absolute difference of a logit
      */
-    static double largestDifference(
-            CausalLm model, AdaptedModel adapted, List<Example> examples) {
+    static double largestDifference(CausalLm model, AdaptedModel adapted, List<Example> examples) {
         double largest = 0;
         try (NDManager scope = model.manager().newSubManager()) {
             for (Example example : examples.subList(0, Math.min(ROWS, examples.size()))) {

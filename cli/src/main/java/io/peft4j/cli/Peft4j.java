@@ -28,10 +28,12 @@ import picocli.CommandLine.Spec;
         versionProvider = Version.class,
         showDefaultValues = false,
         subcommands = {
+            TrainCommand.class,
             EvalCommand.class,
             GenerateCommand.class,
             MergeCommand.class,
-            InspectCommand.class
+            InspectCommand.class,
+            CompareCommand.class
         })
 public final class Peft4j implements Runnable {
 
@@ -61,6 +63,7 @@ public final class Peft4j implements Runnable {
                         args,
                         new PrintWriter(stdout, true, StandardCharsets.UTF_8),
                         new PrintWriter(System.err, true, StandardCharsets.UTF_8));
+        GracefulStop.reported();
         // not by return: a library may have left threads that are no daemons
         System.exit(code);
     }

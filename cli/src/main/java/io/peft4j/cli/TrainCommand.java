@@ -6,6 +6,7 @@ import io.peft4j.safetensors.Dtype;
 import io.peft4j.tuning.AdapterTrainable;
 import io.peft4j.tuning.Example;
 import io.peft4j.tuning.FullTrainable;
+import io.peft4j.tuning.LanguageModel;
 import io.peft4j.tuning.SftTrainer;
 import io.peft4j.tuning.Trainable;
 import io.peft4j.tuning.TrainingConfig;
@@ -80,9 +81,7 @@ final class TrainCommand implements Callable<Integer> {
             description = "Ends with the checkpoint of the smallest held-out loss.")
     private boolean loadBest;
 
-    @Option(
-            names = "--resume",
-            description = "Goes on from the newest checkpoint in --output.")
+    @Option(names = "--resume", description = "Goes on from the newest checkpoint in --output.")
     private boolean resume;
 
     @Option(names = "--json", description = "Prints one JSON object at the end.")
@@ -155,7 +154,7 @@ final class TrainCommand implements Callable<Integer> {
                         TrainingProgress.to(spec.commandLine().getErr(), "train")) {
             result =
                     SftTrainer.train(
-                            loaded.model(),
+                            LanguageModel.of(loaded.model()),
                             trainable,
                             examples,
                             heldOut,
@@ -163,17 +162,14 @@ final class TrainCommand implements Callable<Integer> {
                             output,
                             progress);
         }
-        spec.commandLine()
-                .getOut()
-                .print(json ? Json.text(json(result)) + "\n" : text(result));
+        spec.commandLine().getOut().print(json ? Json.text(json(result)) + "\n" : text(result));
     }
 
     private JsonObject json(TrainingResult result) {
         JsonObject object = new JsonObject();
         object.addProperty("output", output.toString());
         object.addProperty("steps", result.steps());
-        object.addProperty(
-                "loss", result.loss().isPresent() ? result.loss().getAsDouble() : null);
+        object.addProperty("loss", result.loss().isPresent() ? result.loss().getAsDouble() : null);
         object.addProperty(
                 "eval_loss",
                 result.heldOutLoss().isPresent() ? result.heldOutLoss().getAsDouble() : null);
@@ -190,7 +186,8 @@ final class TrainCommand implements Callable<Integer> {
                 .ifPresent(
                         loss ->
                                 text.append(
-                                        String.format(Locale.ROOT, ", last training loss %.4f", loss)));
+                                        String.format(
+                                                Locale.ROOT, ", last training loss %.4f", loss)));
         result.heldOutLoss()
                 .ifPresent(
                         loss ->

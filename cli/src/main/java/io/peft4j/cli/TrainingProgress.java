@@ -55,8 +55,7 @@ final class TrainingProgress implements TrainingObserver, AutoCloseable {
                             .setInitialMax(totalSteps)
                             .startsFrom(doneSteps, java.time.Duration.ZERO)
                             .setStyle(ProgressBarStyle.ASCII)
-                            .setConsumer(
-                                    new DelegatingProgressBarConsumer(this::redraw, WIDTH))
+                            .setConsumer(new DelegatingProgressBarConsumer(this::redraw, WIDTH))
                             .build();
         }
     }

@@ -9,7 +9,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 
-/** The goldens' token rows as a data file. */
+/**
+ * The goldens' token rows as a data file: those of {@code padded_loss} and {@code train_losses}.
+ */
 final class GoldenRows {
 
     static final Path MODEL = TestData.path("golden/openelm/model");

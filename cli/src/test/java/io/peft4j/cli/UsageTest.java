@@ -38,7 +38,7 @@ final class UsageTest {
                     --batch-size 0           | --batch-size must be at least 1, but is 0
                     --gradient-accumulation 0| --gradient-accumulation must be at least 1, but is 0
                     --max-steps -5           | --max-steps must be at least 1, but is -5
-                    --epochs 0               | --epochs must be at least 1, but is 0
+                    --epochs 0               | --epochs must be a number above 0, but is 0.0
                     --warmup-steps -1        | --warmup-steps must be at least 0, but is -1
                     --scheduler step         | --scheduler must be constant, linear or cosine, but is "step"
                     --weight-decay -0.1      | --weight-decay must be a number from 0 up, but is -0.1
