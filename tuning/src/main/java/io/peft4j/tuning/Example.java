@@ -3,19 +3,25 @@ package io.peft4j.tuning;
 import ai.djl.util.Preconditions;
 
 /**
- * One row of token ids with the labels that a loss is taken on.
- *
- * @param ids the token ids (length)
- * @param labels the wanted ids (length), aligned with {@code ids}; {@link #IGNORED} where there is
- *     no loss. The token before a position predicts it, so the first label is never used.
+ * One row of token ids with the labels that a loss is taken on. The token before a position
+ * predicts it, so the first label is never used. The arrays are not copied and not to be changed.
  */
-public record Example(long[] ids, long[] labels) {
+public final class Example {
 
     /** The label of a token without loss, as torch's cross entropy has it. */
     public static final long IGNORED = -100;
 
-    /** Checks the lengths. */
-    public Example {
+    private final long[] ids;
+    private final long[] labels;
+
+    /**
+     * Makes an example.
+     *
+     * @param ids the token ids (length), one at least
+     * @param labels the wanted ids (length), aligned with {@code ids}; {@link #IGNORED} where there
+     *     is no loss
+     */
+    public Example(long[] ids, long[] labels) {
         Preconditions.checkArgument(
                 ids.length > 0 && ids.length == labels.length,
                 "an example needs a label per id and one id at least, but has "
@@ -23,6 +29,8 @@ public record Example(long[] ids, long[] labels) {
                         + " ids and "
                         + labels.length
                         + " labels");
+        this.ids = ids;
+        this.labels = labels;
     }
 
     /**
@@ -33,6 +41,24 @@ public record Example(long[] ids, long[] labels) {
      */
     public static Example of(long... ids) {
         return new Example(ids, ids);
+    }
+
+    /**
+     * Returns the token ids.
+     *
+     * @return ids (length)
+     */
+    public long[] ids() {
+        return ids;
+    }
+
+    /**
+     * Returns the wanted ids.
+     *
+     * @return labels (length)
+     */
+    public long[] labels() {
+        return labels;
     }
 
     /**
