@@ -13,6 +13,9 @@ final class OpenElm implements ModelFamily {
     // not in config.json: fixed in the published modeling code
     private static final double NORM_EPSILON = 1e-6;
 
+    // a guard: blocks are built before a checkpoint can contradict
+    private static final int MAX_LAYERS = 1000;
+
     private static final ModuleNames NAMES =
             new ModuleNames(
                     "transformer",
@@ -68,6 +71,9 @@ final class OpenElm implements ModelFamily {
     /** The lists of published files win over the multipliers they were made from. */
     private static List<LayerShape> layers(ConfigJson config) {
         int count = config.size("num_transformer_layers", 12);
+        if (count > MAX_LAYERS) {
+            throw config.wrong("num_transformer_layers", "at most " + MAX_LAYERS, count);
+        }
         int modelDim = config.size("model_dim", 2048);
         int groups = config.size("num_gqa_groups", 1);
         List<Integer> queryHeads =
