@@ -17,16 +17,19 @@ import org.jspecify.annotations.Nullable;
 final class LoadedModel implements AutoCloseable {
 
     private final Path directory;
+    private final @Nullable Path givenTokenizer;
     private final CausalLm model;
     private final @Nullable Tokenizer tokenizer;
     private final @Nullable AdaptedModel adapter;
 
     private LoadedModel(
             Path directory,
+            @Nullable Path givenTokenizer,
             CausalLm model,
             @Nullable Tokenizer tokenizer,
             @Nullable AdaptedModel adapter) {
         this.directory = directory;
+        this.givenTokenizer = givenTokenizer;
         this.model = model;
         this.tokenizer = tokenizer;
         this.adapter = adapter;
@@ -42,6 +45,7 @@ final class LoadedModel implements AutoCloseable {
                     given != null ? Tokenizer.load(given) : Tokenizer.find(directory).orElse(null);
             return new LoadedModel(
                     directory,
+                    given,
                     model,
                     tokenizer,
                     adapter == null ? null : Adapters.load(model.block(), adapter));
@@ -84,6 +88,14 @@ final class LoadedModel implements AutoCloseable {
     /** Writes the model, weights as they are now, as a complete directory. */
     void save(Path output, Dtype dtype) throws IOException {
         model.save(output, dtype);
+        addTokenizer(output);
+    }
+
+    /** Puts the tokenizer of {@code --tokenizer}, if one was given, beside a saved model. */
+    void addTokenizer(Path output) throws IOException {
+        if (givenTokenizer != null) {
+            TokenizerFiles.copy(givenTokenizer, output);
+        }
     }
 
     AdaptedModel requireAdapter() {

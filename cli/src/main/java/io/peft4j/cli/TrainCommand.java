@@ -98,6 +98,7 @@ final class TrainCommand implements Callable<Integer> {
                 Dtype written = loaded.model().dtype();
                 loaded.model().block().freezeParameters(false);
                 run(loaded, new FullTrainable(loaded.model(), written), examples, heldOut);
+                loaded.addTokenizer(output);
             } else {
                 try (AdaptedModel adapted = method.attach(loaded, base.directory(), training)) {
                     err.print(adapted.summary().toString().lines().findFirst().orElse("") + "\n");

@@ -93,7 +93,7 @@ final class CommandsTest {
         assertThat(without.err()).contains("tokenizer");
         CommandRun with =
                 run("eval", "--model", MODEL, "--data", file, "--tokenizer", TOKENIZER, "--json");
-        assertThat(with.json().get("tokens").getAsLong()).isEqualTo(13);
+        assertThat(with.json().get("tokens").getAsLong()).isEqualTo(14);
     }
 
     @ParameterizedTest
