@@ -5,6 +5,8 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import io.peft4j.torch.GradMode;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -91,6 +93,44 @@ public final class AdaptedModel implements AutoCloseable {
                                             AdapterFiles.key(attachment.site(), key), parameter));
         }
         return Collections.unmodifiableMap(parameters);
+    }
+
+    /**
+     * Saves the adapter alone, in PEFT's directory format. A kill or a full disk at any moment
+     * leaves the old files or the new ones.
+     *
+     * @param directory the directory; made if it does not exist
+     * @throws IOException if it cannot be written; what was there is kept
+     */
+    public void save(Path directory) throws IOException {
+        requireOpen();
+        AdapterFiles.save(directory, config.toPeft(), parameters());
+    }
+
+    /**
+     * Loads saved tensors into this adapter; each must be there, and nothing else.
+     *
+     * @param directory a directory in PEFT's format
+     * @throws AdapterMismatchException if tensors are missing, unexpected or misshaped; it lists
+     *     all of them, and nothing has changed
+     * @throws IOException if the files cannot be read
+     */
+    public void load(Path directory) throws IOException {
+        requireLoadable();
+        AdapterFiles.load(directory, parameters(), true);
+    }
+
+    /**
+     * Loads the saved tensors that fit; parameters without one keep their values.
+     *
+     * @param directory a directory in PEFT's format
+     * @return what was missing and what was not used
+     * @throws AdapterMismatchException if a tensor has another shape; nothing has changed then
+     * @throws IOException if the files cannot be read
+     */
+    public LoadReport loadLeniently(Path directory) throws IOException {
+        requireLoadable();
+        return AdapterFiles.load(directory, parameters(), false);
     }
 
     /**
@@ -213,6 +253,14 @@ public final class AdaptedModel implements AutoCloseable {
 
     private boolean isInEffect() {
         return !merged && disabled.get() == 0;
+    }
+
+    private void requireLoadable() {
+        requireOpen();
+        if (merged) {
+            throw new IllegalStateException(
+                    "the adapter is merged; unmerge before loading another");
+        }
     }
 
     private void requireOpen() {

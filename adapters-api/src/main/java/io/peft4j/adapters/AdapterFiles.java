@@ -1,14 +1,163 @@
 package io.peft4j.adapters;
 
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Parameter;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import io.peft4j.files.AtomicFiles;
+import io.peft4j.safetensors.Dtype;
+import io.peft4j.safetensors.SafetensorsFile;
+import io.peft4j.safetensors.SafetensorsWriter;
+import io.peft4j.safetensors.TensorInfo;
+import io.peft4j.safetensors.TensorSource;
+import io.peft4j.safetensors.TensorSources;
+import io.peft4j.text.StrictJson;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.TreeMap;
+
 /** PEFT's directory format: {@code adapter_config.json} and {@code adapter_model.safetensors}. */
 final class AdapterFiles {
 
+    static final String CONFIG = "adapter_config.json";
+    static final String TENSORS = "adapter_model.safetensors";
+
     private static final String PREFIX = "base_model.model.";
+    private static final int CONFIG_BYTES = 1 << 20;
+    private static final int CONFIG_DEPTH = 8;
 
     private AdapterFiles() {}
 
     /** PEFT's name of a tensor: the wrapper's prefix, the module's path, the tensor's own key. */
     static String key(Site site, String tensor) {
         return PREFIX + site.path() + "." + tensor;
+    }
+
+    static PeftConfig readConfig(Path directory) throws IOException {
+        Path file = directory.resolve(CONFIG);
+        try {
+            JsonElement json = StrictJson.read(file, CONFIG_BYTES, CONFIG_DEPTH);
+            if (!json.isJsonObject()) {
+                throw new AdapterConfigException(file + ": expected a JSON object, found " + json);
+            }
+            return new PeftConfig(file.toString(), json.getAsJsonObject());
+        } catch (NoSuchFileException e) {
+            throw new NoSuchFileException(
+                    directory.toString(), null, "not an adapter directory: it has no " + CONFIG);
+        }
+    }
+
+    static void save(Path directory, PeftConfig config, Map<String, Parameter> parameters)
+            throws IOException {
+        Files.createDirectories(directory);
+        Map<String, TensorSource> tensors = new LinkedHashMap<>();
+        parameters.forEach(
+                (key, parameter) ->
+                        tensors.put(
+                                key,
+                                TensorSources.ofFloats(
+                                        Dtype.F32,
+                                        parameter.getArray().toFloatArray(),
+                                        parameter.getShape().getShape())));
+        Map<Path, AtomicFiles.ChannelWriter> files = new LinkedHashMap<>();
+        files.put(
+                directory.resolve(TENSORS),
+                SafetensorsWriter.writer(
+                        directory.resolve(TENSORS), tensors, SafetensorsWriter.PYTORCH));
+        byte[] json = text(config).getBytes(StandardCharsets.UTF_8);
+        files.put(
+                directory.resolve(CONFIG),
+                channel -> {
+                    ByteBuffer bytes = ByteBuffer.wrap(json);
+                    while (bytes.hasRemaining()) {
+                        channel.write(bytes);
+                    }
+                });
+        AtomicFiles.writeTogether(files);
+    }
+
+    /** PEFT's own layout: sorted keys, two spaces. */
+    private static String text(PeftConfig config) {
+        JsonObject sorted = new JsonObject();
+        new TreeMap<>(config.json().asMap()).forEach(sorted::add);
+        return new GsonBuilder()
+                .setPrettyPrinting()
+                .disableHtmlEscaping()
+                .serializeNulls()
+                .create()
+                .toJson(sorted);
+    }
+
+    /** Copies the saved tensors into the parameters, all of them or, on an error, none. */
+    static LoadReport load(Path directory, Map<String, Parameter> parameters, boolean strict)
+            throws IOException {
+        try (SafetensorsFile file = openTensors(directory)) {
+            LoadReport report = compare(file, parameters);
+            if (!report.mismatched().isEmpty() || (strict && !report.isComplete())) {
+                throw new AdapterMismatchException(file.path(), report, parameters.keySet());
+            }
+            Map<Parameter, float[]> values = new LinkedHashMap<>();
+            for (Map.Entry<String, Parameter> entry : parameters.entrySet()) {
+                if (file.contains(entry.getKey())) {
+                    values.put(entry.getValue(), file.toFloats(entry.getKey()));
+                }
+            }
+            values.forEach(AdapterFiles::fill);
+            return report;
+        }
+    }
+
+    private static SafetensorsFile openTensors(Path directory) throws IOException {
+        Path file = directory.resolve(TENSORS);
+        Path pickle = directory.resolve("adapter_model.bin");
+        if (!Files.exists(file) && Files.exists(pickle)) {
+            return SafetensorsFile.open(pickle); // refuses it, and says how to convert it
+        }
+        try {
+            return SafetensorsFile.open(file);
+        } catch (NoSuchFileException e) {
+            throw new NoSuchFileException(
+                    directory.toString(), null, "not an adapter directory: it has no " + TENSORS);
+        }
+    }
+
+    private static LoadReport compare(SafetensorsFile file, Map<String, Parameter> parameters)
+            throws IOException {
+        LoadReport.Builder report = new LoadReport.Builder();
+        for (Map.Entry<String, Parameter> entry : parameters.entrySet()) {
+            TensorInfo found = file.find(entry.getKey());
+            Shape expected = entry.getValue().getShape();
+            if (found == null) {
+                report.missing(entry.getKey());
+            } else if (!new Shape(found.shape()).equals(expected)) {
+                report.mismatched(
+                        entry.getKey()
+                                + " expected "
+                                + expected
+                                + " but was "
+                                + new Shape(found.shape()));
+            }
+        }
+        for (String name : file.names()) {
+            if (!parameters.containsKey(name)) {
+                report.unexpected(name);
+            }
+        }
+        return report.build();
+    }
+
+    private static void fill(Parameter parameter, float[] values) {
+        NDArray array = parameter.getArray();
+        try (NDArray copy = array.getManager().create(values, array.getShape())) {
+            copy.copyTo(array);
+        }
     }
 }
