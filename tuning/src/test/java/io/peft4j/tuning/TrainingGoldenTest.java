@@ -132,4 +132,34 @@ class TrainingGoldenTest {
         }
         assertThat(recorder.missing).isEmpty();
     }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"lora", "dora"})
+    void threeHundredStepsLeaveTheNumberOfManagedArraysAsItWas(String adapter) throws IOException {
+        TrainingConfig config = TrainingConfig.builder().optBatchSize(1).optMaxSteps(300).build();
+        int[] managed = new int[2];
+        try (CausalLm model = OpenElm.load();
+                AdaptedModel adapted =
+                        Adapters.load(model.block(), OpenElm.DIRECTORY.resolve("dora"))) {
+            TrainingObserver counter =
+                    new TrainingObserver() {
+                        @Override
+                        public void onStep(TrainingStep step) {
+                            if (step.step() == 10 || step.step() == 300) {
+                                managed[step.step() / 300] =
+                                        model.manager().getManagedArrays().size();
+                            }
+                        }
+                    };
+            SftTrainer.train(
+                    LanguageModel.of(model),
+                    new AdapterTrainable(adapted),
+                    OpenElm.paddedBatch(),
+                    List.of(),
+                    config,
+                    output,
+                    counter);
+        }
+        assertThat(managed[0]).isPositive().isEqualTo(managed[1]);
+    }
 }
