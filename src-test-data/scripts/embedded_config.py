@@ -1,4 +1,5 @@
-"""Writes the embedded model's config.json as the published OpenELM files have it: per-layer lists beside the formula's ends.
+"""Writes the embedded model's config.json as the published OpenELM files have it: per-layer lists instead of the formula's ends,
+without auto_map, since no Python code stands beside it.
 
 Usage: embedded_config.py MODEL_DIR
 """
@@ -11,10 +12,6 @@ from openelm_ref import OpenELMForCausalLM, layerwise
 SHAPE = {
     "activation_fn_name": "swish",
     "architectures": ["OpenELMForCausalLM"],
-    "auto_map": {
-        "AutoConfig": "configuration_openelm.OpenELMConfig",
-        "AutoModelForCausalLM": "modeling_openelm.OpenELMForCausalLM",
-    },
     "bos_token_id": 1,
     "eos_token_id": 2,
     "pad_token_id": 0,

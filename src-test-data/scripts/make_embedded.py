@@ -18,9 +18,9 @@ VOCAB = 2048
 CONTEXT = 256  # tokens of a pretraining row, <s> and </s> included
 SFT_CONTEXT = 160
 SFT_TRAIN, SFT_EVAL = 640, 96
-HELDOUT_PROBLEMS = 120
-STRETCH = 5500  # characters of Shakespeare that are held out, or not, as one
-HELDOUT_STRETCHES = 5
+HELDOUT_PROBLEMS, VALIDATION_PROBLEMS = 120, 60
+STRETCH = 5500  # characters of Shakespeare that go into one split together
+HELDOUT_STRETCHES, VALIDATION_STRETCHES = 5, 3
 SPECIALS = ["<pad>", "<s>", "</s>"]  # ids 0, 1, 2
 SHA256 = {
     "tinyshakespeare.txt": "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
@@ -52,7 +52,7 @@ def read_sources(folder):
 
 
 def split_plays(text, rng):
-    """(training, held-out) runs of consecutive speeches; a held-out stretch ends the run before it."""
+    """(training, held-out, validation) runs of consecutive speeches; what is kept back ends the run before it."""
     stretches, size = [[]], 0
     for speech in (s.strip() for s in text.split("\n\n")):
         if size > STRETCH:
@@ -60,14 +60,15 @@ def split_plays(text, rng):
             size = 0
         stretches[-1].append(speech)
         size += len(speech) + 2
-    held = set(rng.sample(range(len(stretches)), HELDOUT_STRETCHES))
+    kept_back = rng.sample(range(len(stretches)), HELDOUT_STRETCHES + VALIDATION_STRETCHES)
     train = [[]]
     for i, stretch in enumerate(stretches):
-        if i in held:
+        if i in kept_back:
             train.append([])
         else:
             train[-1] += stretch
-    return [run for run in train if run], [stretches[i] for i in sorted(held)]
+    kept_back = [stretches[i] for i in kept_back]
+    return [run for run in train if run], kept_back[:HELDOUT_STRETCHES], kept_back[HELDOUT_STRETCHES:]
 
 
 def train_tokenizer(texts):
@@ -161,13 +162,14 @@ def report(tok, name, texts):
 def main(source, out):
     plays, train, test = read_sources(source)
     rng = random.Random(SEED)
-    runs, held_plays = split_plays(plays, rng)
+    runs, held_plays, checked_plays = split_plays(plays, rng)
     rng.shuffle(train)
     # Whatever holds <, > or # outside its calculator marks stays out: pretraining never shows them.
     problems = {plain(r["question"]) + "\n" + prose(r["answer"]): r for r in train}
     problems = {text: r for text, r in problems.items() if not re.search("[<>#]", text)}
     held_problems = list(problems)[:HELDOUT_PROBLEMS]
-    rest = list(problems)[HELDOUT_PROBLEMS:]
+    checked_problems = list(problems)[HELDOUT_PROBLEMS : HELDOUT_PROBLEMS + VALIDATION_PROBLEMS]
+    rest = list(problems)[HELDOUT_PROBLEMS + VALIDATION_PROBLEMS :]
 
     tok = train_tokenizer([speech for run in runs for speech in run] + rest)
     sft_train, pretrain = [], []
@@ -180,9 +182,12 @@ def main(source, out):
     sft_eval = [row for row in (instruction(tok, r) for r in test) if row][:SFT_EVAL]
     assert len(sft_train) == SFT_TRAIN and len(sft_eval) == SFT_EVAL
 
-    texts = [row for run in runs for row in pack_speeches(tok, run)] + pack_problems(tok, pretrain, rng)
+    def rows(runs, problems):
+        return [row for run in runs for row in pack_speeches(tok, run)] + pack_problems(tok, problems, rng)
+
+    texts = rows(runs, pretrain)
     rng.shuffle(texts)
-    heldout = [row for run in held_plays for row in pack_speeches(tok, run)] + pack_problems(tok, held_problems, rng)
+    heldout, validation = rows(held_plays, held_problems), rows(checked_plays, checked_problems)
 
     model = out / "model"
     model.mkdir(parents=True, exist_ok=True)
@@ -192,10 +197,12 @@ def main(source, out):
         "add_bos_token": True, "add_eos_token": False, "bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}, indent=2) + "\n", encoding="utf-8")
     write_rows(out / "pretrain.jsonl.gz", [{"text": t} for t in texts], compress=True)
     write_rows(out / "heldout.jsonl", [{"text": t} for t in heldout])
+    write_rows(out / "validation.jsonl", [{"text": t} for t in validation])
     write_rows(out / "sft_train.jsonl", sft_train)
     write_rows(out / "sft_eval.jsonl", sft_eval)
     report(tok, "pretrain", texts)
     report(tok, "heldout", heldout)
+    report(tok, "validation", validation)
     report(tok, "sft_train", [r["prompt"] + r["completion"] for r in sft_train])
     report(tok, "sft_eval", [r["prompt"] + r["completion"] for r in sft_eval])
 

@@ -2,7 +2,7 @@
 
 Usage: ngram_baseline.py EMBEDDED_DIR
 Counts the bytes of every row of pretrain.jsonl.gz, with a start and an end symbol per row, as the model sees
-<s> and </s>; the order is the best of ORDERS on every 20th row, held back from the counts while choosing.
+<s> and </s>; the order is the best of ORDERS on validation.jsonl.
 Writes EMBEDDED_DIR/baseline.json. The end symbol's bits count, as </s> counts in the model's loss.
 """
 import gzip
@@ -100,10 +100,8 @@ def per_byte(bits, texts):
 
 
 def main(folder):
-    train, heldout = rows(folder / "pretrain.jsonl.gz"), rows(folder / "heldout.jsonl")
-    checked = train[::20]
-    counted = [t for i, t in enumerate(train) if i % 20]
-    tuned = {n: round(per_byte(KneserNey(counted, n).bits(checked), checked), 4) for n in ORDERS}
+    train, checked, heldout = (rows(folder / name) for name in ("pretrain.jsonl.gz", "validation.jsonl", "heldout.jsonl"))
+    tuned = {n: round(per_byte(KneserNey(train, n).bits(checked), checked), 4) for n in ORDERS}
     order = min(tuned, key=tuned.get)
     result = {
         "model": "interpolated modified Kneser-Ney, bytes",

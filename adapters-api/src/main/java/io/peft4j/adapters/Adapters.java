@@ -71,6 +71,18 @@ public final class Adapters {
     }
 
     /**
+     * Attaches a new adapter whose initial values are always the same: seed 42.
+     *
+     * @param base the model's root block, initialised or loaded
+     * @param config the adapter's settings
+     * @return the model with its adapter
+     * @throws AdapterConfigException as {@link #attach(Block, AdapterConfig, long)}
+     */
+    public static AdaptedModel attach(Block base, AdapterConfig config) {
+        return attach(base, config, 42);
+    }
+
+    /**
      * Attaches a saved adapter.
      *
      * @param base the model's root block
@@ -105,7 +117,7 @@ public final class Adapters {
         List<String> known = new ArrayList<>();
         for (AdapterMethod method : ServiceLoader.load(AdapterMethod.class)) {
             if (method.recognises(config)) {
-                return method.read(config);
+                return read(method, config);
             }
             known.add(method.name());
         }
@@ -115,6 +127,18 @@ public final class Adapters {
                         + config.string("peft_type").orElse("(missing)")
                         + " is not supported; the methods on the class path are "
                         + known);
+    }
+
+    /** Makes sure that a complaint names the file it is about. */
+    private static AdapterConfig read(AdapterMethod method, PeftConfig config) {
+        try {
+            return method.read(config);
+        } catch (AdapterConfigException e) {
+            if (String.valueOf(e.getMessage()).startsWith(config.source())) {
+                throw e;
+            }
+            throw new AdapterConfigException(config.source() + ": " + e.getMessage(), e);
+        }
     }
 
     private static Map<String, AdaptableLinear> linears(Block base) {

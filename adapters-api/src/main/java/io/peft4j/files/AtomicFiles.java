@@ -116,4 +116,17 @@ public final class AtomicFiles {
             }
         }
     }
+
+    /**
+     * Removes the temporary files and directories that killed processes left in a directory.
+     *
+     * <p>Writes sweep for their own target by themselves; this is for targets that are not written
+     * again, such as checkpoints of steps that a resumed run skips.
+     *
+     * @param directory the directory; its subdirectories are not searched
+     * @throws IOException if the directory cannot be read or a file not removed
+     */
+    public static void sweepStale(Path directory) throws IOException {
+        TemporaryNames.sweepAll(directory);
+    }
 }

@@ -55,11 +55,20 @@ final class TemporaryNames {
 
     /** Removes what killed processes left of earlier writes to this target. */
     static void sweep(Path target) throws IOException {
-        Pattern ours =
-                Pattern.compile(Pattern.quote("." + fileName(target) + ".") + "(\\d+)-\\d+\\.tmp");
-        try (DirectoryStream<Path> siblings = Files.newDirectoryStream(parent(target))) {
+        sweep(parent(target), Pattern.quote(fileName(target)));
+    }
+
+    /** Removes what killed processes left of writes to any target in this directory. */
+    static void sweepAll(Path directory) throws IOException {
+        sweep(directory.toAbsolutePath(), ".+");
+    }
+
+    private static void sweep(Path directory, String target) throws IOException {
+        Pattern pattern =
+                Pattern.compile("\\." + target + "\\.(\\d{1,18})-\\d+\\.tmp", Pattern.DOTALL);
+        try (DirectoryStream<Path> siblings = Files.newDirectoryStream(directory)) {
             for (Path sibling : siblings) {
-                Matcher matcher = ours.matcher(fileName(sibling));
+                Matcher matcher = pattern.matcher(fileName(sibling));
                 if (matcher.matches() && isStale(sibling, Long.parseLong(matcher.group(1)))) {
                     Trees.delete(sibling);
                 }
