@@ -85,11 +85,14 @@ public final class Decoder extends NamedBlock {
             NDArray ids,
             @Nullable NDArray tokens,
             @Nullable KeyValueCache cache) {
-        int columns = Math.toIntExact(ids.getShape().size(1));
-        TokenChecks.requireInVocabulary(
-                TokenChecks.read("token ids", ids), columns, architecture.vocabularySize());
+        long[] values = TokenChecks.read("token ids", ids);
+        int columns = Math.toIntExact(ids.getShape().get(1));
+        TokenChecks.requireInVocabulary(values, columns, architecture.vocabularySize());
         int end = columns + (cache == null ? 0 : cache.length());
         TokenChecks.requireInContext(end, architecture.contextLength());
+        if (cache != null) {
+            cache.requireRoomFor(columns);
+        }
         NDList table = rotary.of(end, weights.value(body.embeddings().weight()));
         try (NDManager scope = owner.newSubManager()) {
             NDArray mask = tokens == null ? null : mask(scope, ids, tokens);

@@ -47,8 +47,17 @@ final class KeyValueCache implements AutoCloseable {
         return length;
     }
 
-    int capacity() {
-        return capacity;
+    /** Checks what the kernel cannot do: exceed the buffers, or append several tokens later on. */
+    void requireRoomFor(int tokens) {
+        if (length + tokens > capacity || (length > 0 && tokens > 1)) {
+            throw new IllegalStateException(
+                    "expected all first tokens at once, then one at a time up to "
+                            + capacity
+                            + ", found "
+                            + tokens
+                            + " after "
+                            + length);
+        }
     }
 
     Layer layer(int number) {

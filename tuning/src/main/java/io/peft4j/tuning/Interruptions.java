@@ -12,17 +12,17 @@ final class Interruptions {
 
     private Interruptions() {}
 
-    interface Writing {
-        void write() throws IOException;
+    interface FileAccess {
+        void run() throws IOException;
     }
 
     /** Runs something that may be run again from its beginning; the interrupt is kept for later. */
-    static void hold(Writing writing) throws IOException {
+    static void hold(FileAccess access) throws IOException {
         boolean interrupted = Thread.interrupted();
         try {
             for (int attempt = 1; ; attempt++) {
                 try {
-                    writing.write();
+                    access.run();
                     return;
                 } catch (ClosedByInterruptException e) {
                     interrupted |= Thread.interrupted();

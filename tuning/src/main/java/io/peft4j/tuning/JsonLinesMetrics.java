@@ -43,7 +43,7 @@ public final class JsonLinesMetrics implements TrainingObserver {
             }
             AtomicFiles.writeString(file, kept.toString());
         } catch (IOException e) {
-            throw new UncheckedIOException(file + ": cannot begin the metrics", e);
+            throw failed(e);
         }
     }
 
@@ -92,7 +92,12 @@ public final class JsonLinesMetrics implements TrainingObserver {
         try (OutputStream out = new FileOutputStream(file.toFile(), true)) {
             out.write((json + "\n").getBytes(StandardCharsets.UTF_8));
         } catch (IOException e) {
-            throw new UncheckedIOException(file + ": cannot write the metrics", e);
+            throw failed(e);
         }
+    }
+
+    private UncheckedIOException failed(IOException e) {
+        return new UncheckedIOException(
+                new IOException(file + ": cannot write the metrics: " + e.getMessage(), e));
     }
 }

@@ -2,9 +2,20 @@ package io.peft4j.tuning;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import io.peft4j.models.CausalLm;
 
 /** What training and evaluation need of a causal language model. */
 public interface LanguageModel {
+
+    /**
+     * Makes one of this project's decoders trainable.
+     *
+     * @param model the model; stays the caller's to close
+     * @return the model, as trainers see it
+     */
+    static LanguageModel of(CausalLm model) {
+        return new CausalLanguageModel(model);
+    }
 
     /**
      * Returns the manager whose device the batches are made on.

@@ -1,6 +1,7 @@
 package io.peft4j.tuning;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -51,6 +52,8 @@ public final class SftTrainer {
         try (TrainingRun run =
                 new TrainingRun(model, trainable, train, heldOut, config, output, group)) {
             return run.run();
+        } catch (UncheckedIOException e) { // an observer's
+            throw e.getCause();
         }
     }
 }

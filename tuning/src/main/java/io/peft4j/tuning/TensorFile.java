@@ -2,11 +2,9 @@ package io.peft4j.tuning;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
-import io.peft4j.safetensors.Dtype;
 import io.peft4j.safetensors.SafetensorsFile;
 import io.peft4j.safetensors.SafetensorsWriter;
 import io.peft4j.safetensors.TensorSource;
-import io.peft4j.safetensors.TensorSources;
 import io.peft4j.torch.GradMode;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -20,14 +18,7 @@ final class TensorFile {
 
     static void save(Path file, Map<String, NDArray> arrays) throws IOException {
         Map<String, TensorSource> tensors = new LinkedHashMap<>();
-        arrays.forEach(
-                (name, array) ->
-                        tensors.put(
-                                name,
-                                TensorSources.ofFloats(
-                                        Dtype.F32,
-                                        array.toFloatArray(),
-                                        array.getShape().getShape())));
+        arrays.forEach((name, array) -> tensors.put(name, new ArraySource(array)));
         SafetensorsWriter.write(file, tensors, SafetensorsWriter.PYTORCH);
     }
 

@@ -5,7 +5,10 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.OptionalInt;
 
-/** The settings of a training. */
+/**
+ * The settings of a training. (The file is long because every setting has a getter and a builder's
+ * method, as in DJL, and little else.)
+ */
 public final class TrainingConfig {
 
     private final Builder settings;

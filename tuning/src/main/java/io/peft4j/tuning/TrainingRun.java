@@ -33,6 +33,7 @@ final class TrainingRun implements AutoCloseable {
     private Progress progress = Progress.NONE;
     private @Nullable Path lastCheckpoint;
     private OptionalDouble loss = OptionalDouble.empty();
+    private boolean gradientsChecked;
     private long tokens;
     private double seconds;
 
@@ -115,7 +116,8 @@ final class TrainingRun implements AutoCloseable {
         }
         if (done.labelled() == 0) {
             observer.onWarning("step " + done.step() + ": none of its rows has a label");
-        } else if (loss.isEmpty()) {
+        } else if (!gradientsChecked) {
+            gradientsChecked = true;
             List<String> missing = optimizerStep.missing();
             if (!missing.isEmpty()) {
                 observer.onMissingGradients(missing);
@@ -170,7 +172,7 @@ final class TrainingRun implements AutoCloseable {
             save();
         }
         if (config.restoreBest() && progress.bestStep() > 0 && progress.bestStep() != step) {
-            trainable.load(store.path(progress.bestStep()));
+            Interruptions.hold(() -> trainable.load(store.path(progress.bestStep())));
         }
         Interruptions.hold(() -> trainable.export(output));
     }

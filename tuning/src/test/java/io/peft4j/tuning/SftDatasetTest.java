@@ -36,7 +36,8 @@ class SftDatasetTest {
             delimiter = '|',
             textBlock =
                     """
-                    {"input_ids":[1,2]                      | not valid JSON
+                    {"input_ids":[1,2]                      | the JSON text ends too early
+                    {input_ids:[1,2]}                       | not valid JSON
                     [1,2]                                   | expected a JSON object
                     {"input_ids":[1,2],"input_ids":[1]}     | expected each key once
                     {"question":"a","answer":"b"}           | {"prompt": …, "completion": …}
