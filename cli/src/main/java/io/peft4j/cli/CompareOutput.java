@@ -51,6 +51,17 @@ final class CompareOutput {
     void prepare() throws IOException {
         Files.createDirectories(root);
         for (Path entry : entries()) {
+            delete(entry);
+        }
+    }
+
+    /** Deletes the checkpoints of a run that is done: nobody resumes it. */
+    static void dropCheckpoints(Path run) throws IOException {
+        delete(run.resolve("checkpoints"));
+    }
+
+    private static void delete(Path entry) throws IOException {
+        if (Files.exists(entry)) {
             try (Stream<Path> tree = Files.walk(entry)) {
                 for (Path path : tree.sorted(Comparator.reverseOrder()).toList()) {
                     Files.delete(path);

@@ -63,7 +63,8 @@ final class MeasuredRuns {
         long trainable;
         try (AdaptedModel adapted =
                         Adapters.attach(loaded.model().block(), config, training.seed());
-                TrainingProgress progress = TrainingProgress.to(err, method + " r" + rank)) {
+                TrainingProgress progress =
+                        TrainingProgress.withoutCheckpoints(err, method + " r" + rank)) {
             trainable = adapted.summary().trainable();
             result =
                     SftTrainer.train(
@@ -77,6 +78,7 @@ final class MeasuredRuns {
                             history);
         }
         PeakMemory.Figure peak = memory.read();
+        CompareOutput.dropCheckpoints(output);
         List<Point> losses = new ArrayList<>(List.of(new Point(0, lossBefore)));
         losses.addAll(history.heldOut());
         try (AdaptedModel saved = Adapters.load(loaded.model().block(), output)) {

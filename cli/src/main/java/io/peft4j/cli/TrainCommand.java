@@ -2,7 +2,6 @@ package io.peft4j.cli;
 
 import com.google.gson.JsonObject;
 import io.peft4j.adapters.AdaptedModel;
-import io.peft4j.safetensors.Dtype;
 import io.peft4j.tuning.AdapterTrainable;
 import io.peft4j.tuning.Example;
 import io.peft4j.tuning.FullTrainable;
@@ -95,9 +94,8 @@ final class TrainCommand implements Callable<Integer> {
             List<Example> examples = Datasets.training(data, loaded, training.maxLength(), err);
             List<Example> heldOut = evalData == null ? List.of() : Datasets.whole(evalData, loaded);
             if (method.isFull()) {
-                Dtype written = loaded.model().dtype();
                 loaded.model().block().freezeParameters(false);
-                run(loaded, new FullTrainable(loaded.model(), written), examples, heldOut);
+                run(loaded, new FullTrainable(loaded.model()), examples, heldOut);
                 loaded.addTokenizer(output);
             } else {
                 try (AdaptedModel adapted = method.attach(loaded, base.directory(), training)) {

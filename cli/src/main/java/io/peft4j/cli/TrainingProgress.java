@@ -22,21 +22,32 @@ final class TrainingProgress implements TrainingObserver, AutoCloseable {
     private final PrintWriter err;
     private final String task;
     private final boolean terminal;
+    private final boolean checkpoints;
     private @Nullable ProgressBar bar;
     private int total;
     private int firstStep;
     private long started;
     private long lastLine;
 
-    private TrainingProgress(PrintWriter err, String task, boolean terminal) {
+    TrainingProgress(PrintWriter err, String task, boolean terminal, boolean checkpoints) {
         this.err = err;
         this.task = task;
         this.terminal = terminal;
+        this.checkpoints = checkpoints;
+    }
+
+    static TrainingProgress to(PrintWriter err, String task) {
+        return new TrainingProgress(err, task, isTerminal(), true);
+    }
+
+    /** For a training whose checkpoints nobody will see. */
+    static TrainingProgress withoutCheckpoints(PrintWriter err, String task) {
+        return new TrainingProgress(err, task, isTerminal(), false);
     }
 
     /** The launcher says whether stderr is a terminal, which Java cannot tell. */
-    static TrainingProgress to(PrintWriter err, String task) {
-        return new TrainingProgress(err, task, "1".equals(System.getenv("PEFT4J_TERMINAL")));
+    private static boolean isTerminal() {
+        return "1".equals(System.getenv("PEFT4J_TERMINAL"));
     }
 
     @Override
@@ -113,7 +124,9 @@ final class TrainingProgress implements TrainingObserver, AutoCloseable {
 
     @Override
     public void onCheckpoint(int step, Path directory) {
-        say("checkpoint " + directory);
+        if (checkpoints) {
+            say("checkpoint " + directory);
+        }
     }
 
     @Override
