@@ -1,0 +1,63 @@
+package io.peft4j.adapters;
+
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+
+/**
+ * PEFT's layers_to_transform and layers_pattern: keeps modules by the first layer index in a path.
+ */
+final class LayerFilter {
+
+    private final Set<Integer> wanted;
+    private final List<PythonRegex> expressions;
+    private final Set<Integer> seen = new TreeSet<>();
+
+    LayerFilter(List<Integer> layers, List<String> patterns) {
+        this.wanted = new TreeSet<>(layers);
+        this.expressions =
+                patterns.isEmpty()
+                        ? List.of(PythonRegex.compile(".*?\\.[^.]*\\.(?P<idx>\\d+)\\."))
+                        : patterns.stream().map(LayerFilter::expression).toList();
+    }
+
+    // the pattern is not put in parentheses, as in PEFT: "layers|h" then reads as two whole halves
+    private static PythonRegex expression(String pattern) {
+        return PythonRegex.compile("(?:^|.*?\\.)" + pattern + "\\.(?P<idx>\\d+)\\.");
+    }
+
+    boolean accepts(String path) {
+        if (wanted.isEmpty()) {
+            return true;
+        }
+        OptionalInt index = index(path);
+        if (index.isEmpty() || !wanted.contains(index.getAsInt())) {
+            return false;
+        }
+        seen.add(index.getAsInt());
+        return true;
+    }
+
+    private OptionalInt index(String path) {
+        for (PythonRegex expression : expressions) {
+            Matcher match = expression.matchAtStart(path);
+            if (match != null) {
+                String digits = expression.group(match, "idx");
+                try {
+                    return digits == null
+                            ? OptionalInt.empty()
+                            : OptionalInt.of(Integer.parseInt(digits));
+                } catch (NumberFormatException e) {
+                    return OptionalInt.empty();
+                }
+            }
+        }
+        return OptionalInt.empty();
+    }
+
+    List<Integer> unseen() {
+        return wanted.stream().filter(layer -> !seen.contains(layer)).toList();
+    }
+}
