@@ -15,16 +15,62 @@ import org.jspecify.annotations.Nullable;
 /**
  * PEFT's {@code adapter_config.json}: what it says, and how it is written.
  *
- * <p>Reading takes what any PEFT up to 0.21 writes; keys without a method here are kept in {@link
- * #otherKeys}, and those among them that change the model's computation are named by {@link
- * #unsupportedFeatures}. Writing gives only the keys that every PEFT since 0.9 (DoRA's) knows,
- * since older ones fail on a key they don't; keys are sorted, indented by two spaces, and the names
- * of a list stand in alphabetical order where PEFT's own order is random.
+ * <p>Reading takes what any PEFT up to 0.21 writes; keys without a component here are kept in
+ * {@link #otherKeys}, and those among them that change the model's computation are named by {@link
+ * #unsupportedFeatures}. Writing gives only the classic keys, since older versions of PEFT fail on
+ * a key they don't know; keys are sorted, indented by two spaces, and target names stand in
+ * alphabetical order where PEFT's own order is random.
  *
- * <p>This file is long because it holds one accessor and one builder method for each key, and
- * nothing else.
+ * <p>This file is long because each key has a component and a builder method, and documentation for
+ * both.
+ *
+ * @param peftType {@code peft_type}: the method, such as {@code LORA}
+ * @param taskType {@code task_type}: the task, such as {@code CAUSAL_LM}, or null
+ * @param baseModel {@code base_model_name_or_path}: the base model's name or path, or null
+ * @param revision {@code revision}: the base model's revision, or null
+ * @param inferenceMode {@code inference_mode}: whether PEFT loads the adapter frozen
+ * @param rank {@code r}: the rank, at least 1
+ * @param alpha {@code lora_alpha}: the numerator of the scale
+ * @param dropout {@code lora_dropout}: the dropout probability, from 0 to below 1
+ * @param bias {@code bias}: {@code none}, {@code all} or {@code lora_only}
+ * @param fanInFanOut {@code fan_in_fan_out}: whether weights are stored (in, out)
+ * @param targetModules {@code target_modules}: which modules the adapter attaches to, or null for
+ *     the architecture's default
+ * @param excludeModules {@code exclude_modules}: which modules are kept out, or null
+ * @param modulesToSave {@code modules_to_save}: modules trained and saved whole, or null
+ * @param initialization {@code init_lora_weights}: how the weights began: {@code true}, {@code
+ *     false}, or a name such as {@code gaussian}
+ * @param layersToTransform {@code layers_to_transform}: layer indices, or null
+ * @param layersPattern {@code layers_pattern}: names of the module lists that hold the layers, or
+ *     null
+ * @param rankPattern {@code rank_pattern}: ranks of single modules; the order counts
+ * @param alphaPattern {@code alpha_pattern}: alphas of single modules; the order counts
+ * @param rslora {@code use_rslora}: whether the scale is alpha/√r instead of alpha/r
+ * @param dora {@code use_dora}: whether the adapter is DoRA
+ * @param otherKeys the keys that were read and have no component, in the order of the file
  */
-public final class PeftConfig {
+public record PeftConfig(
+        String peftType,
+        @Nullable String taskType,
+        @Nullable String baseModel,
+        @Nullable String revision,
+        boolean inferenceMode,
+        int rank,
+        double alpha,
+        double dropout,
+        String bias,
+        boolean fanInFanOut,
+        @Nullable ModuleFilter targetModules,
+        @Nullable ModuleFilter excludeModules,
+        @Nullable List<String> modulesToSave,
+        String initialization,
+        @Nullable List<Integer> layersToTransform,
+        @Nullable List<String> layersPattern,
+        Map<String, Integer> rankPattern,
+        Map<String, Double> alphaPattern,
+        boolean rslora,
+        boolean dora,
+        Map<String, JsonElement> otherKeys) {
 
     /** The file's name in an adapter's directory. */
     public static final String FILE_NAME = "adapter_config.json";
@@ -32,50 +78,33 @@ public final class PeftConfig {
     static final int MAX_BYTES = 1_000_000;
     static final int MAX_DEPTH = 8;
 
-    private final String peftType;
-    private final @Nullable String taskType;
-    private final @Nullable String baseModel;
-    private final @Nullable String revision;
-    private final boolean inferenceMode;
-    private final int rank;
-    private final double alpha;
-    private final double dropout;
-    private final String bias;
-    private final boolean fanInFanOut;
-    private final @Nullable ModuleFilter targetModules;
-    private final @Nullable ModuleFilter excludeModules;
-    private final @Nullable List<String> modulesToSave;
-    private final String initialization;
-    private final @Nullable List<Integer> layersToTransform;
-    private final @Nullable List<String> layersPattern;
-    private final Map<String, Integer> rankPattern;
-    private final Map<String, Double> alphaPattern;
-    private final boolean rslora;
-    private final boolean dora;
-    private final Map<String, JsonElement> otherKeys;
+    /** Checks the ranges and copies the collections. */
+    public PeftConfig {
+        modulesToSave = modulesToSave == null ? null : List.copyOf(modulesToSave);
+        layersToTransform = layersToTransform == null ? null : List.copyOf(layersToTransform);
+        layersPattern = layersPattern == null ? null : List.copyOf(layersPattern);
+        rankPattern = Collections.unmodifiableMap(new LinkedHashMap<>(rankPattern));
+        alphaPattern = Collections.unmodifiableMap(new LinkedHashMap<>(alphaPattern));
+        otherKeys = Collections.unmodifiableMap(new LinkedHashMap<>(otherKeys));
+        require(rank >= 1, "r", "a rank of at least 1", rank);
+        require(Double.isFinite(alpha), "lora_alpha", "a finite number", alpha);
+        require(dropout >= 0 && dropout < 1, "lora_dropout", "0 to below 1", dropout);
+        require(
+                List.of("none", "all", "lora_only").contains(bias),
+                "bias",
+                "none, all or lora_only",
+                bias);
+        rankPattern.forEach(
+                (key, r) -> require(r >= 1, "rank_pattern " + key, "a rank of at least 1", r));
+        alphaPattern.forEach(
+                (key, a) ->
+                        require(Double.isFinite(a), "alpha_pattern " + key, "a finite number", a));
+    }
 
-    private PeftConfig(Builder builder) {
-        this.peftType = builder.peftType;
-        this.taskType = builder.taskType;
-        this.baseModel = builder.baseModel;
-        this.revision = builder.revision;
-        this.inferenceMode = builder.inferenceMode;
-        this.rank = builder.rank;
-        this.alpha = builder.alpha;
-        this.dropout = builder.dropout;
-        this.bias = builder.bias;
-        this.fanInFanOut = builder.fanInFanOut;
-        this.targetModules = builder.targetModules;
-        this.excludeModules = builder.excludeModules;
-        this.modulesToSave = builder.modulesToSave;
-        this.initialization = builder.initialization;
-        this.layersToTransform = builder.layersToTransform;
-        this.layersPattern = builder.layersPattern;
-        this.rankPattern = builder.rankPattern;
-        this.alphaPattern = builder.alphaPattern;
-        this.rslora = builder.rslora;
-        this.dora = builder.dora;
-        this.otherKeys = Collections.unmodifiableMap(new LinkedHashMap<>(builder.otherKeys));
+    private static void require(boolean met, String key, String expected, Object found) {
+        if (!met) {
+            throw new AdapterConfigException(key + ": expected " + expected + ", found " + found);
+        }
     }
 
     /**
@@ -169,197 +198,7 @@ public final class PeftConfig {
         return PeftConfigJson.unsupported(otherKeys);
     }
 
-    /**
-     * Returns the keys that were read and have no method here.
-     *
-     * @return keys and values, in the order of the file
-     */
-    public Map<String, JsonElement> otherKeys() {
-        return otherKeys;
-    }
-
-    /**
-     * Returns {@code peft_type}.
-     *
-     * @return the method, such as {@code LORA}
-     */
-    public String peftType() {
-        return peftType;
-    }
-
-    /**
-     * Returns {@code task_type}.
-     *
-     * @return the task, such as {@code CAUSAL_LM}, or null
-     */
-    public @Nullable String taskType() {
-        return taskType;
-    }
-
-    /**
-     * Returns {@code base_model_name_or_path}.
-     *
-     * @return the base model's name or path, or null
-     */
-    public @Nullable String baseModel() {
-        return baseModel;
-    }
-
-    /**
-     * Returns {@code revision}.
-     *
-     * @return the base model's revision, or null
-     */
-    public @Nullable String revision() {
-        return revision;
-    }
-
-    /**
-     * Returns {@code inference_mode}.
-     *
-     * @return whether PEFT loads the adapter frozen
-     */
-    public boolean inferenceMode() {
-        return inferenceMode;
-    }
-
-    /**
-     * Returns {@code r}.
-     *
-     * @return the rank, at least 1
-     */
-    public int rank() {
-        return rank;
-    }
-
-    /**
-     * Returns {@code lora_alpha}.
-     *
-     * @return the numerator of the scale
-     */
-    public double alpha() {
-        return alpha;
-    }
-
-    /**
-     * Returns {@code lora_dropout}.
-     *
-     * @return the dropout probability, from 0 to below 1
-     */
-    public double dropout() {
-        return dropout;
-    }
-
-    /**
-     * Returns {@code bias}.
-     *
-     * @return {@code none}, {@code all} or {@code lora_only}
-     */
-    public String bias() {
-        return bias;
-    }
-
-    /**
-     * Returns {@code fan_in_fan_out}.
-     *
-     * @return whether weights are stored (in, out)
-     */
-    public boolean fanInFanOut() {
-        return fanInFanOut;
-    }
-
-    /**
-     * Returns {@code target_modules}.
-     *
-     * @return which modules the adapter attaches to, or null for the architecture's default
-     */
-    public @Nullable ModuleFilter targetModules() {
-        return targetModules;
-    }
-
-    /**
-     * Returns {@code exclude_modules}.
-     *
-     * @return which modules are kept out, or null
-     */
-    public @Nullable ModuleFilter excludeModules() {
-        return excludeModules;
-    }
-
-    /**
-     * Returns {@code modules_to_save}.
-     *
-     * @return modules trained and saved whole, or null
-     */
-    public @Nullable List<String> modulesToSave() {
-        return modulesToSave;
-    }
-
-    /**
-     * Returns {@code init_lora_weights}.
-     *
-     * @return how the weights began: {@code true}, {@code false}, or a name such as {@code
-     *     gaussian}
-     */
-    public String initialization() {
-        return initialization;
-    }
-
-    /**
-     * Returns {@code layers_to_transform}.
-     *
-     * @return layer indices, or null
-     */
-    public @Nullable List<Integer> layersToTransform() {
-        return layersToTransform;
-    }
-
-    /**
-     * Returns {@code layers_pattern}.
-     *
-     * @return names of the module lists that hold the layers, or null
-     */
-    public @Nullable List<String> layersPattern() {
-        return layersPattern;
-    }
-
-    /**
-     * Returns {@code rank_pattern}.
-     *
-     * @return ranks of single modules; the order counts
-     */
-    public Map<String, Integer> rankPattern() {
-        return rankPattern;
-    }
-
-    /**
-     * Returns {@code alpha_pattern}.
-     *
-     * @return alphas of single modules; the order counts
-     */
-    public Map<String, Double> alphaPattern() {
-        return alphaPattern;
-    }
-
-    /**
-     * Returns {@code use_rslora}.
-     *
-     * @return whether the scale is alpha/√r instead of alpha/r
-     */
-    public boolean rslora() {
-        return rslora;
-    }
-
-    /**
-     * Returns {@code use_dora}.
-     *
-     * @return whether the adapter is DoRA
-     */
-    public boolean dora() {
-        return dora;
-    }
-
-    /** Collects a configuration. */
+    /** Collects a configuration; everything is optional. */
     public static final class Builder {
 
         private String peftType = "LORA";
@@ -526,7 +365,7 @@ public final class PeftConfig {
          * @return this builder
          */
         public Builder optModulesToSave(@Nullable List<String> value) {
-            this.modulesToSave = value == null ? null : List.copyOf(value);
+            this.modulesToSave = value;
             return this;
         }
 
@@ -549,7 +388,7 @@ public final class PeftConfig {
          * @return this builder
          */
         public Builder optLayersToTransform(@Nullable List<Integer> value) {
-            this.layersToTransform = value == null ? null : List.copyOf(value);
+            this.layersToTransform = value;
             return this;
         }
 
@@ -560,7 +399,7 @@ public final class PeftConfig {
          * @return this builder
          */
         public Builder optLayersPattern(@Nullable List<String> value) {
-            this.layersPattern = value == null ? null : List.copyOf(value);
+            this.layersPattern = value;
             return this;
         }
 
@@ -571,7 +410,7 @@ public final class PeftConfig {
          * @return this builder
          */
         public Builder optRankPattern(Map<String, Integer> value) {
-            this.rankPattern = Collections.unmodifiableMap(new LinkedHashMap<>(value));
+            this.rankPattern = value;
             return this;
         }
 
@@ -582,7 +421,7 @@ public final class PeftConfig {
          * @return this builder
          */
         public Builder optAlphaPattern(Map<String, Double> value) {
-            this.alphaPattern = Collections.unmodifiableMap(new LinkedHashMap<>(value));
+            this.alphaPattern = value;
             return this;
         }
 
@@ -620,31 +459,28 @@ public final class PeftConfig {
          * @throws AdapterConfigException if a value is out of range
          */
         public PeftConfig build() {
-            require(rank >= 1, "r", "a rank of at least 1", rank);
-            require(Double.isFinite(alpha), "lora_alpha", "a finite number", alpha);
-            require(dropout >= 0 && dropout < 1, "lora_dropout", "0 to below 1", dropout);
-            require(
-                    List.of("none", "all", "lora_only").contains(bias),
-                    "bias",
-                    "none, all or lora_only",
-                    bias);
-            rankPattern.forEach(
-                    (key, r) -> require(r >= 1, "rank_pattern " + key, "a rank of at least 1", r));
-            alphaPattern.forEach(
-                    (key, a) ->
-                            require(
-                                    Double.isFinite(a),
-                                    "alpha_pattern " + key,
-                                    "a finite number",
-                                    a));
-            return new PeftConfig(this);
-        }
-
-        private static void require(boolean met, String key, String expected, Object found) {
-            if (!met) {
-                throw new AdapterConfigException(
-                        key + ": expected " + expected + ", found " + found);
-            }
+            return new PeftConfig(
+                    peftType,
+                    taskType,
+                    baseModel,
+                    revision,
+                    inferenceMode,
+                    rank,
+                    alpha,
+                    dropout,
+                    bias,
+                    fanInFanOut,
+                    targetModules,
+                    excludeModules,
+                    modulesToSave,
+                    initialization,
+                    layersToTransform,
+                    layersPattern,
+                    rankPattern,
+                    alphaPattern,
+                    rslora,
+                    dora,
+                    otherKeys);
         }
     }
 }

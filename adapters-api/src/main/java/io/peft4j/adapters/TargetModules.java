@@ -1,12 +1,10 @@
 package io.peft4j.adapters;
 
 import io.peft4j.adapters.Selection.Target;
-import io.peft4j.text.NearestNames;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
@@ -76,8 +74,8 @@ public final class TargetModules {
      */
     public Selection select(
             List<String> modulePaths, Set<String> linearPaths, Set<String> headPaths) {
-        List<String> unmatched = new ArrayList<>();
-        Predicate<String> keptOut = keptOut(modulePaths, unmatched);
+        UnmatchedEntries unmatched = new UnmatchedEntries(modulePaths);
+        Predicate<String> keptOut = keptOut(unmatched);
         LayerFilter layerFilter =
                 new LayerFilter(layers == null ? List.of() : layers, layersPattern);
         Predicate<String> wanted =
@@ -92,23 +90,26 @@ public final class TargetModules {
                 selected.add(path);
             }
         }
-        layerFilter.unseen().forEach(layer -> unmatched.add("layers_to_transform: " + layer));
-        ranks.unmatched(selected).forEach(key -> unmatched.add("rank_pattern: " + key));
-        alphas.unmatched(selected).forEach(key -> unmatched.add("alpha_pattern: " + key));
+        unmatched.addAll("layers_to_transform", layerFilter.unseen());
+        unmatched.addAll("rank_pattern", ranks.unmatched(selected));
+        unmatched.addAll("alpha_pattern", alphas.unmatched(selected));
         Selection selection =
-                new Selection(selected.stream().map(this::target).toList(), excluded, unmatched);
-        check(selection, modulePaths);
+                new Selection(
+                        selected.stream().map(this::target).toList(),
+                        excluded,
+                        unmatched.entries());
+        check(selection, unmatched);
         return selection;
     }
 
-    private Predicate<String> keptOut(List<String> paths, List<String> unmatched) {
+    private Predicate<String> keptOut(UnmatchedEntries unmatched) {
         Predicate<String> excludes =
                 exclude.isEmpty()
                         ? path -> false
                         : exclude.pattern() == null
                                 ? byName(exclude.names())
                                 : PythonRegex.compile(exclude.pattern())::matchesWhole;
-        report("exclude_modules", exclude, paths, excludes, unmatched);
+        unmatched.addFrom("exclude_modules", exclude, excludes);
         List<PythonRegex> saved =
                 modulesToSave.stream()
                         .map(name -> PythonRegex.compile("(^|.*\\.)" + name + "($|\\..*)"))
@@ -121,17 +122,17 @@ public final class TargetModules {
             Set<String> linearPaths,
             Set<String> headPaths,
             LayerFilter layerFilter,
-            List<String> unmatched) {
+            UnmatchedEntries unmatched) {
         String pattern = targets.pattern();
         if (targets.isAllLinear()) {
             return path -> linearPaths.contains(path) && !headPaths.contains(path);
         }
         if (pattern != null) {
             Predicate<String> matches = PythonRegex.compile(pattern)::matchesWhole;
-            report("target_modules", targets, paths, matches, unmatched);
+            unmatched.addFrom("target_modules", targets, matches);
             return matches;
         }
-        report("target_modules", targets, paths, byName(targets.names()), unmatched);
+        unmatched.addFrom("target_modules", targets, byName(targets.names()));
         List<String> names = CondensedNames.of(targets.names(), paths);
         Predicate<String> byName = byName(names);
         Set<String> exact = Set.copyOf(names);
@@ -140,25 +141,6 @@ public final class TargetModules {
 
     private static Predicate<String> byName(Collection<String> names) {
         return path -> names.stream().anyMatch(name -> ModuleFilter.nameMatches(name, path));
-    }
-
-    private static void report(
-            String key,
-            ModuleFilter filter,
-            List<String> paths,
-            Predicate<String> matches,
-            List<String> unmatched) {
-        if (filter.pattern() != null) {
-            if (!filter.isEmpty() && paths.stream().noneMatch(matches)) {
-                unmatched.add(key + ": " + filter.pattern());
-            }
-            return;
-        }
-        for (String name : filter.names()) {
-            if (paths.stream().noneMatch(path -> ModuleFilter.nameMatches(name, path))) {
-                unmatched.add(key + ": " + name);
-            }
-        }
     }
 
     private Target target(String path) {
@@ -170,21 +152,10 @@ public final class TargetModules {
                 alpha == null ? OptionalDouble.empty() : OptionalDouble.of(alpha));
     }
 
-    private void check(Selection selection, List<String> paths) {
+    private void check(Selection selection, UnmatchedEntries unmatched) {
         if (!selection.unmatched().isEmpty()
                 && (!allowUnmatched || selection.targets().isEmpty())) {
-            StringBuilder message =
-                    new StringBuilder(
-                            "expected every entry to match a module, found no match for ");
-            String separator = "";
-            for (String entry : selection.unmatched()) {
-                String name = entry.substring(entry.indexOf(": ") + 2);
-                message.append(separator)
-                        .append(entry)
-                        .append(NearestNames.hint(name, endings(paths, name)));
-                separator = " | ";
-            }
-            throw new AdapterConfigException(message.toString());
+            throw new AdapterConfigException(unmatched.message());
         }
         if (selection.targets().isEmpty()) {
             throw new AdapterConfigException(
@@ -195,20 +166,6 @@ public final class TargetModules {
                                     : "; kept out: " + selection.excluded().size() + " modules")
                             + (layers == null ? "" : "; layers_to_transform " + layers));
         }
-    }
-
-    /** The last parts of the paths, as many parts as the name has. */
-    private static Set<String> endings(List<String> paths, String name) {
-        int dots = (int) name.chars().filter(c -> c == '.').count();
-        Set<String> endings = new LinkedHashSet<>();
-        for (String path : paths) {
-            int from = path.length();
-            for (int i = 0; i <= dots && from >= 0; i++) {
-                from = path.lastIndexOf('.', from - 1);
-            }
-            endings.add(path.substring(from + 1));
-        }
-        return endings;
     }
 
     /** Collects the rules; {@link #setTargets} is required. */
