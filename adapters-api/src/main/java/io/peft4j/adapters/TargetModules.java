@@ -27,6 +27,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Unlike PEFT, which passes over an entry that matches nothing as long as another one matches,
  * {@link #select} throws, unless {@link Builder#optAllowUnmatched} says otherwise.
+ *
+ * <p>Half of this file is the documented builder.
  */
 public final class TargetModules {
 
