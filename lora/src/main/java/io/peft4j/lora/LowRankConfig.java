@@ -230,11 +230,13 @@ public abstract class LowRankConfig implements AdapterConfig {
         /**
          * Sets which modules to adapt (required).
          *
-         * @param names module paths or dotted ends of paths
+         * @param names module paths or dotted ends of paths; or one text in any form that {@link
+         *     TargetModules#parse} takes, such as {@code all-linear}
          * @return this builder
          */
         public T setTargetModules(String... names) {
-            return setTargetModules(TargetModules.of(names));
+            return setTargetModules(
+                    names.length == 1 ? TargetModules.parse(names[0]) : TargetModules.of(names));
         }
 
         /**

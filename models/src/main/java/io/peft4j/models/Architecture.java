@@ -1,0 +1,35 @@
+package io.peft4j.models;
+
+import java.util.List;
+
+/**
+ * What the decoder has to know to be built: sizes, constants and module names. A family reads it
+ * from its {@code config.json}.
+ *
+ * @param vocabularySize the rows of the embedding matrix
+ * @param hiddenSize the width of the residual stream
+ * @param headDim the width of one attention head, even
+ * @param contextLength the longest sequence
+ * @param ropeTheta the base of the rotary embedding's wavelengths
+ * @param normEpsilon what is added to the mean square in a norm
+ * @param queryKeyNorm whether queries and keys are normed before they are rotated
+ * @param tiedHead whether the output embedding is the token embeddings' matrix
+ * @param layers the sizes of each layer
+ * @param names what the modules are called
+ */
+record Architecture(
+        int vocabularySize,
+        int hiddenSize,
+        int headDim,
+        int contextLength,
+        double ropeTheta,
+        double normEpsilon,
+        boolean queryKeyNorm,
+        boolean tiedHead,
+        List<LayerShape> layers,
+        ModuleNames names) {
+
+    Architecture {
+        layers = List.copyOf(layers);
+    }
+}

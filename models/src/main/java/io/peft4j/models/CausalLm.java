@@ -1,0 +1,266 @@
+package io.peft4j.models;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Parameter;
+import ai.djl.training.ParameterStore;
+import io.peft4j.safetensors.Dtype;
+import io.peft4j.safetensors.ShardedSafetensors;
+import io.peft4j.torch.GradMode;
+import java.io.IOException;
+import java.nio.FloatBuffer;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Random;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A causal language model: a {@link Decoder} with its weights, in float32.
+ *
+ * <p>All of a model's memory is freed by {@link #close}. A model may be read (logits, losses,
+ * generation) by several threads at once; training and saving need it for themselves.
+ */
+public final class CausalLm implements AutoCloseable {
+
+    private final ModelConfig config;
+    private final Dtype dtype;
+    private final @Nullable Path source;
+    private final NDManager manager;
+    private final Decoder decoder;
+    private final NextTokenLoss loss;
+
+    private CausalLm(ModelConfig config, Dtype dtype, @Nullable Path source, Device device) {
+        this.config = config;
+        this.dtype = dtype;
+        this.source = source;
+        manager = NDManager.newBaseManager(device, "PyTorch");
+        decoder = new Decoder(config.architecture());
+        loss = new NextTokenLoss(decoder);
+    }
+
+    /**
+     * Loads a Hugging Face directory: {@code config.json}, and {@code model.safetensors} or {@code
+     * model.safetensors.index.json} with its shards. F16 and BF16 become float32 exactly. The
+     * parameters require gradients until they are frozen; {@code Adapters.attach} does so.
+     *
+     * @param directory the directory
+     * @param device where the weights will be
+     * @return the model; close it
+     * @throws ModelConfigException if the config does not describe a supported model
+     * @throws CheckpointException if tensors are missing, unexpected or misshaped; the message
+     *     lists all of them
+     * @throws IOException if a file is missing, damaged or a Python pickle
+     */
+    public static CausalLm load(Path directory, Device device) throws IOException {
+        ModelConfig config = ModelConfig.read(directory.resolve("config.json"));
+        try (ShardedSafetensors checkpoint = ShardedSafetensors.open(directory)) {
+            Checkpoint.requireFits(checkpoint, config.tensors());
+            CausalLm model =
+                    new CausalLm(config, Checkpoint.commonDtype(checkpoint), directory, device);
+            boolean loaded = false;
+            try {
+                model.allocate();
+                Map<String, NDArray> targets = new LinkedHashMap<>();
+                model.parameters().forEach((name, p) -> targets.put(name, p.getArray()));
+                Checkpoint.copy(checkpoint, targets, model.manager);
+                loaded = true;
+                return model;
+            } finally {
+                if (!loaded) {
+                    model.close();
+                }
+            }
+        }
+    }
+
+    /**
+     * Creates a model with random weights: matrices are normal with the config's {@code
+     * initializer_range} as standard deviation, norms are ones.
+     *
+     * @param config the config
+     * @param device where the weights will be
+     * @param seed decides the weights, on every machine alike
+     * @return the model; close it
+     */
+    public static CausalLm create(ModelConfig config, Device device, long seed) {
+        CausalLm model = new CausalLm(config, Dtype.F32, null, device);
+        model.allocate();
+        try (RowWriter writer = new RowWriter(model.manager)) {
+            model.parameters()
+                    .forEach(
+                            (name, parameter) ->
+                                    fill(
+                                            writer,
+                                            parameter,
+                                            config.initializerRange(),
+                                            31 * seed + name.hashCode()));
+        }
+        return model;
+    }
+
+    private static void fill(RowWriter writer, Parameter parameter, double deviation, long seed) {
+        Random random = new Random(seed); // its Gaussian numbers are specified
+        boolean norm = parameter.getType() == Parameter.Type.GAMMA;
+        Shape shape = parameter.getShape();
+        int chunk = RowWriter.chunkElements(shape);
+        for (long first = 0; first < shape.size(); first += chunk) {
+            float[] values = new float[(int) Math.min(chunk, shape.size() - first)];
+            for (int i = 0; i < values.length; i++) {
+                values[i] = norm ? 1 : (float) (deviation * random.nextGaussian());
+            }
+            writer.put(parameter.getArray(), first, FloatBuffer.wrap(values));
+        }
+    }
+
+    /** Takes the memory of all parameters, without values. */
+    private void allocate() {
+        for (Parameter parameter : parameters().values()) {
+            parameter.setInitializer((owner, shape, type) -> owner.create(shape, type));
+        }
+        decoder.initialize(manager, DataType.FLOAT32, new Shape(1, 1));
+    }
+
+    /**
+     * Returns the config.
+     *
+     * @return the config that the model was loaded or created with
+     */
+    public ModelConfig config() {
+        return config;
+    }
+
+    /**
+     * Returns the element type of the checkpoint.
+     *
+     * @return the type of all its tensors; F32 if they differ or the model was created
+     */
+    public Dtype dtype() {
+        return dtype;
+    }
+
+    /**
+     * Returns the block that adapters attach to.
+     *
+     * @return the decoder
+     */
+    public Decoder block() {
+        return decoder;
+    }
+
+    /**
+     * Returns the base weights.
+     *
+     * @return the parameters by checkpoint name, such as {@code
+     *     transformer.layers.0.attn.qkv_proj.weight}, in model order; what adapters add is not
+     *     among them
+     */
+    public Map<String, Parameter> parameters() {
+        return decoder.baseParameters();
+    }
+
+    /**
+     * Returns the owner of the weights.
+     *
+     * @return the manager
+     */
+    public NDManager manager() {
+        return manager;
+    }
+
+    /**
+     * Returns where the weights are.
+     *
+     * @return the device
+     */
+    public Device device() {
+        return manager.getDevice();
+    }
+
+    /**
+     * Computes logits, without a graph for backward.
+     *
+     * @param owner the manager that the result will belong to
+     * @param ids token ids, INT64 (B, S)
+     * @param attentionMask INT64 (B, S), 1 for tokens and 0 for padding on either side; null if
+     *     there is none
+     * @return float32 (B, S, V); meaningless where the mask is 0
+     * @throws InvalidTokensException if an id is outside the vocabulary, or the rows exceed the
+     *     context
+     */
+    public NDArray logits(NDManager owner, NDArray ids, @Nullable NDArray attentionMask) {
+        try (GradMode off = GradMode.disabled();
+                NDManager scope = owner.newSubManager()) {
+            Weights weights = weights(scope, false);
+            NDArray hidden = decoder.hidden(scope, weights, ids, attentionMask, null);
+            return decoder.project(owner, weights, hidden);
+        }
+    }
+
+    /**
+     * Computes the next-token losses of a batch, without gradients and without dropout.
+     *
+     * @param ids token ids, INT64 (B, S); padding on the right is harmless
+     * @param labels INT64 (B, S), each token's own id where its loss counts, else -100; shifting
+     *     happens here
+     * @return for each row the sum of \(-\log p\) over its labelled tokens but the first
+     * @throws InvalidTokensException if an id or label is outside the vocabulary, or the rows
+     *     exceed the context
+     */
+    public double[] rowLosses(NDArray ids, NDArray labels) {
+        try (NDManager step = manager.newSubManager()) {
+            Labels targets = Labels.of(ids, labels, config.vocabularySize());
+            return loss.evaluate(step, weights(step, false), ids, targets);
+        }
+    }
+
+    /**
+     * Runs a batch forward with dropout and backward: adds the gradient of the sum of all losses
+     * divided by {@code divisor} to every parameter that requires one, base or adapter.
+     *
+     * @param ids as in {@link #rowLosses}
+     * @param labels as in {@link #rowLosses}
+     * @param divisor usually the number of labelled tokens of the whole optimizer step
+     * @return as in {@link #rowLosses}
+     * @throws InvalidTokensException as {@link #rowLosses}
+     * @throws IllegalStateException if no parameter requires a gradient
+     */
+    public double[] backward(NDArray ids, NDArray labels, double divisor) {
+        if (decoder.getParameters().values().stream().noneMatch(Parameter::requiresGradient)) {
+            throw new IllegalStateException(
+                    "expected a parameter that requires a gradient, but all are frozen: attach an"
+                            + " adapter, or unfreeze the base with block().freezeParameters(false)");
+        }
+        try (NDManager step = manager.newSubManager()) {
+            Labels targets = Labels.of(ids, labels, config.vocabularySize());
+            return loss.backward(step, weights(step, true), ids, targets, divisor);
+        }
+    }
+
+    /**
+     * Saves a complete Hugging Face directory: the weights as {@code model.safetensors}, {@code
+     * config.json} with their element type, and the tokenizer's and other small files of the
+     * directory that the model was loaded from. An adapter that is attached and not merged is not
+     * in it. Either all files are replaced or none.
+     *
+     * @param directory the directory; made if it is missing
+     * @param type the element type of the weights, floating-point
+     * @throws IOException if writing fails
+     */
+    public void save(Path directory, Dtype type) throws IOException {
+        ModelDirectory.write(directory, type, config, parameters(), source);
+    }
+
+    /** Frees the weights; a second call does nothing. */
+    @Override
+    public void close() {
+        manager.close();
+    }
+
+    Weights weights(NDManager step, boolean training) {
+        return new Weights(new ParameterStore(step, false), device(), training);
+    }
+}

@@ -1,0 +1,100 @@
+package io.peft4j.models;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.peft4j.safetensors.Dtype;
+import io.peft4j.safetensors.TensorInfo;
+import io.peft4j.safetensors.TensorReader;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+
+/** Compares a checkpoint's tensors with the model's, and copies them in as float32. */
+final class Checkpoint {
+
+    private static final int LISTED = 20;
+
+    private Checkpoint() {}
+
+    /**
+     * Checks names, types and shapes, before any memory is taken.
+     *
+     * @throws CheckpointException if they differ; the message lists everything
+     */
+    static void requireFits(TensorReader reader, Map<String, Shape> expected)
+            throws CheckpointException {
+        List<String> missing = new ArrayList<>();
+        List<String> wrong = new ArrayList<>();
+        expected.forEach(
+                (name, shape) -> {
+                    TensorInfo found = reader.find(name);
+                    if (found == null) {
+                        missing.add(name);
+                    } else if (!found.dtype().isFloat() || !hasShape(found, shape)) {
+                        wrong.add(
+                                name
+                                        + ": expected floats "
+                                        + Arrays.toString(shape.getShape())
+                                        + ", found "
+                                        + found.dtype()
+                                        + " "
+                                        + found.shape());
+                    }
+                });
+        List<String> unexpected =
+                reader.names().stream().filter(name -> !expected.containsKey(name)).toList();
+        if (!missing.isEmpty() || !wrong.isEmpty() || !unexpected.isEmpty()) {
+            throw new CheckpointException(
+                    reader.path()
+                            + ": the tensors are not those of config.json"
+                            + list("missing", missing)
+                            + list("unexpected", unexpected)
+                            + list("misshaped", wrong));
+        }
+    }
+
+    /** Copies every tensor, F16 and BF16 exactly, F64 rounded. */
+    static void copy(TensorReader reader, Map<String, NDArray> targets, NDManager manager)
+            throws IOException {
+        try (RowWriter writer = new RowWriter(manager)) {
+            for (Map.Entry<String, NDArray> entry : targets.entrySet()) {
+                NDArray target = entry.getValue();
+                reader.forEachFloatChunk(
+                        reader.tensor(entry.getKey()),
+                        RowWriter.chunkElements(target.getShape()),
+                        (first, values) -> writer.put(target, first, values));
+            }
+        }
+    }
+
+    /** Returns the type of all tensors, or F32 if they differ. */
+    static Dtype commonDtype(TensorReader reader) {
+        List<Dtype> dtypes =
+                reader.names().stream()
+                        .map(reader::find)
+                        .map(tensor -> tensor == null ? Dtype.F32 : tensor.dtype())
+                        .distinct()
+                        .toList();
+        return dtypes.size() == 1 ? dtypes.get(0) : Dtype.F32;
+    }
+
+    private static boolean hasShape(TensorInfo tensor, Shape shape) {
+        return Arrays.equals(
+                tensor.shape().stream().mapToLong(Long::longValue).toArray(), shape.getShape());
+    }
+
+    private static String list(String what, List<String> names) {
+        if (names.isEmpty()) {
+            return "";
+        }
+        String listed = String.join(", ", names.subList(0, Math.min(LISTED, names.size())));
+        return "; "
+                + what
+                + ": "
+                + listed
+                + (names.size() > LISTED ? " and " + (names.size() - LISTED) + " more" : "");
+    }
+}

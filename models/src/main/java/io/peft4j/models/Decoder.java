@@ -1,0 +1,154 @@
+package io.peft4j.models;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Parameter;
+import ai.djl.training.ParameterStore;
+import ai.djl.util.Pair;
+import ai.djl.util.PairList;
+import io.peft4j.adapters.AdaptableLinear;
+import io.peft4j.adapters.BlockTree;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A decoder-only language model as a block: ids (B, S) INT64, and optionally a mask (B, S) INT64
+ * with 1 for tokens and 0 for padding, to logits (B, S, V) FLOAT32.
+ *
+ * <p>The child blocks carry the names of the Hugging Face checkpoint, so that a block's dotted path
+ * ({@link BlockTree}), a dot, and its parameter's name are the tensor's name in the file, and the
+ * path alone is what PEFT calls the module. All linear layers are {@link AdaptableLinear}.
+ *
+ * <p>A token's position is its index in the row, also behind padding on the left; rotary positions
+ * are relative, so that the logits are those of the row without the padding.
+ */
+public final class Decoder extends NamedBlock {
+
+    private final Architecture architecture;
+    private final DecoderBody body;
+    private final @Nullable AdaptableLinear head;
+    private final RotaryTable rotary;
+    private final Map<String, Parameter> baseParameters;
+
+    Decoder(Architecture architecture) {
+        this.architecture = architecture;
+        rotary = new RotaryTable(architecture);
+        ModuleNames names = architecture.names();
+        body = addChildBlock(names.body(), new DecoderBody(architecture));
+        head =
+                architecture.tiedHead()
+                        ? null
+                        : addChildBlock(
+                                names.head(),
+                                AdaptableLinear.builder()
+                                        .setFeatures(
+                                                architecture.hiddenSize(),
+                                                architecture.vocabularySize())
+                                        .optOutputHead(true)
+                                        .build());
+        Map<String, Parameter> parameters = new LinkedHashMap<>();
+        BlockTree.paths(this)
+                .forEach(
+                        (path, block) -> {
+                            for (Pair<String, Parameter> parameter : block.getDirectParameters()) {
+                                parameters.put(
+                                        path + "." + parameter.getKey(), parameter.getValue());
+                            }
+                        });
+        baseParameters = Collections.unmodifiableMap(parameters);
+    }
+
+    Architecture architecture() {
+        return architecture;
+    }
+
+    /** Returns the parameters by checkpoint name; what adapters add is never among them. */
+    Map<String, Parameter> baseParameters() {
+        return baseParameters;
+    }
+
+    /**
+     * Computes the last hidden states, after the last norm.
+     *
+     * @param ids (B, S)
+     * @param tokens (B, S), 1 for tokens and 0 for padding; null if there is no padding
+     * @param cache earlier tokens, behind which these are appended; null for none
+     * @return (B, S, H)
+     */
+    NDArray hidden(
+            NDManager owner,
+            Weights weights,
+            NDArray ids,
+            @Nullable NDArray tokens,
+            @Nullable KeyValueCache cache) {
+        long[] values = TokenChecks.read("token ids", ids);
+        int columns = Math.toIntExact(ids.getShape().get(1));
+        TokenChecks.requireInVocabulary(values, columns, architecture.vocabularySize());
+        int end = columns + (cache == null ? 0 : cache.length());
+        TokenChecks.requireInContext(end, architecture.contextLength());
+        if (cache != null) {
+            cache.requireRoomFor(columns);
+        }
+        NDList table = rotary.of(end, weights.value(body.embeddings().weight()));
+        try (NDManager scope = owner.newSubManager()) {
+            NDArray mask = tokens == null ? null : mask(scope, ids, tokens);
+            Pass pass = new Pass(weights, table.get(0), table.get(1), mask, cache);
+            NDArray hidden = body.apply(owner, ids, pass);
+            if (cache != null) {
+                cache.advance(columns);
+            }
+            return hidden;
+        }
+    }
+
+    /** Returns null where the causal mask is enough: padding on the right is never looked at. */
+    private static @Nullable NDArray mask(NDManager scope, NDArray ids, NDArray tokens) {
+        long[] flags = TokenChecks.read("the attention mask", tokens);
+        TokenChecks.requireShape("an attention mask", ids.getShape(), tokens.getShape());
+        int columns = Math.toIntExact(ids.getShape().get(1));
+        for (int i = 0; i < flags.length; i++) {
+            if (i % columns != 0 && flags[i - 1] == 0 && flags[i] != 0) {
+                return Kernels.DECODER.call(scope, "additive_mask", tokens);
+            }
+        }
+        return null;
+    }
+
+    /** Projects hidden states (…, H) to logits (…, V), adapted if the head is. */
+    NDArray project(NDManager owner, Weights weights, NDArray hidden) {
+        if (head == null) {
+            NDArray embeddings = weights.value(body.embeddings().weight());
+            return Kernels.DECODER.call(owner, "linear", hidden, embeddings);
+        }
+        NDArray logits = weights.linear(head, hidden);
+        logits.attach(owner);
+        return logits;
+    }
+
+    /** {@inheritDoc} */
+    @Override
+    protected NDList forwardInternal(
+            ParameterStore parameterStore,
+            NDList inputs,
+            boolean training,
+            @Nullable PairList<String, Object> params) {
+        NDArray ids = inputs.head();
+        NDManager owner = ids.getManager();
+        Weights weights = new Weights(parameterStore, ids.getDevice(), training);
+        NDArray tokens = inputs.size() > 1 ? inputs.get(1) : null;
+        try (NDManager scope = owner.newSubManager()) {
+            NDArray hidden = hidden(scope, weights, ids, tokens, null);
+            return new NDList(project(owner, weights, hidden));
+        }
+    }
+
+    /** {@inheritDoc} */
+    @Override
+    public Shape[] getOutputShapes(Shape[] inputShapes) {
+        return new Shape[] {inputShapes[0].add(architecture.vocabularySize())};
+    }
+}

@@ -1,0 +1,103 @@
+package io.peft4j.models;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The rotated keys and the values of the tokens so far.
+ *
+ * <p>The buffers are made once, for all tokens that may come: appending to a tensor would copy all
+ * earlier tokens at every step, which makes a long text cost the square of its length.
+ */
+final class KeyValueCache implements AutoCloseable {
+
+    private final NDManager manager;
+    private final NDManager host;
+    private final int capacity;
+    private final List<Layer> layers = new ArrayList<>();
+    private NDArray position;
+    private int length;
+
+    KeyValueCache(NDManager parent, Architecture architecture, int batch, int capacity) {
+        manager = parent.newSubManager();
+        this.capacity = capacity;
+        host = manager.newSubManager(Device.cpu());
+        position = host.create(0L);
+        for (LayerShape layer : architecture.layers()) {
+            Shape shape =
+                    new Shape(
+                            (long) batch * layer.keyValueHeads(),
+                            1,
+                            capacity,
+                            architecture.headDim());
+            layers.add(
+                    new Layer(
+                            manager.create(shape, DataType.FLOAT32),
+                            manager.create(shape, DataType.FLOAT32)));
+        }
+    }
+
+    /** Returns the number of tokens so far. */
+    int length() {
+        return length;
+    }
+
+    /** Checks what the kernel cannot do: exceed the buffers, or append several tokens later on. */
+    void requireRoomFor(int tokens) {
+        if (length + tokens > capacity || (length > 0 && tokens > 1)) {
+            throw new IllegalStateException(
+                    "expected all first tokens at once, then one at a time up to "
+                            + capacity
+                            + ", found "
+                            + tokens
+                            + " after "
+                            + length);
+        }
+    }
+
+    Layer layer(int number) {
+        return layers.get(number);
+    }
+
+    /** Counts the tokens of a pass that has gone through all layers. */
+    void advance(int tokens) {
+        length += tokens;
+        position.close();
+        position = host.create((long) length);
+    }
+
+    @Override
+    public void close() {
+        manager.close();
+    }
+
+    /** One layer's buffers, (B · key-value heads, 1, capacity, D) each. */
+    final class Layer {
+
+        private final NDArray keys;
+        private final NDArray values;
+
+        private Layer(NDArray keys, NDArray values) {
+            this.keys = keys;
+            this.values = values;
+        }
+
+        NDArray keys() {
+            return keys;
+        }
+
+        NDArray values() {
+            return values;
+        }
+
+        /** Returns the position of the next token. */
+        NDArray position() {
+            return position;
+        }
+    }
+}

@@ -1,0 +1,92 @@
+package io.peft4j.models;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import java.util.Arrays;
+
+/** The tokens of a batch that have a label, each seen from the token before it. */
+final class Labels {
+
+    /** The label of a token that has no loss, as in PyTorch. */
+    static final long IGNORED = -100;
+
+    private final int rows;
+    private final int columns;
+    private final long[] positions;
+    private final long[] targets;
+
+    private Labels(int rows, int columns, long[] positions, long[] targets) {
+        this.rows = rows;
+        this.columns = columns;
+        this.positions = positions;
+        this.targets = targets;
+    }
+
+    /**
+     * Reads labels that lie over their tokens.
+     *
+     * @param ids (B, S)
+     * @param labels (B, S), {@link #IGNORED} where there is no loss; those of the first tokens are
+     *     never predicted
+     */
+    static Labels of(NDArray ids, NDArray labels, int vocabularySize) {
+        long[] values = TokenChecks.read("labels", labels);
+        TokenChecks.requireShape("labels", ids.getShape(), labels.getShape());
+        int columns = Math.toIntExact(labels.getShape().get(1));
+        long[] positions = new long[values.length];
+        long[] targets = new long[values.length];
+        int count = 0;
+        for (int i = 0; i < values.length; i++) {
+            if (values[i] == IGNORED) {
+                continue;
+            }
+            if (values[i] < 0 || values[i] >= vocabularySize) {
+                throw new InvalidTokensException(
+                        "expected labels from 0 to "
+                                + (vocabularySize - 1)
+                                + " or "
+                                + IGNORED
+                                + ", found "
+                                + values[i]
+                                + " in row "
+                                + i / columns
+                                + ", position "
+                                + i % columns);
+            }
+            if (i % columns > 0) {
+                positions[count] = i - 1L;
+                targets[count] = values[i];
+                count++;
+            }
+        }
+        return new Labels(
+                values.length / columns,
+                columns,
+                Arrays.copyOf(positions, count),
+                Arrays.copyOf(targets, count));
+    }
+
+    int count() {
+        return targets.length;
+    }
+
+    /** Returns the batch's rows. */
+    int rows() {
+        return rows;
+    }
+
+    /** Returns where the hidden states lie that predict a label, flat in (B, S). */
+    NDArray positions(NDManager owner) {
+        return owner.create(positions);
+    }
+
+    /** Returns some of the labels. */
+    NDArray targets(NDManager owner, int from, int to) {
+        return owner.create(Arrays.copyOfRange(targets, from, to));
+    }
+
+    /** Returns the row of the batch that a label is in. */
+    int rowOf(int label) {
+        return (int) (positions[label] / columns);
+    }
+}

@@ -1,0 +1,230 @@
+package io.peft4j.models;
+
+import ai.djl.ndarray.types.Shape;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import io.peft4j.safetensors.Dtype;
+import io.peft4j.text.StrictJson;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/**
+ * A model's {@code config.json}, read by the family that its {@code model_type} names.
+ *
+ * <p>The original object is kept, so that a saved model carries the same keys.
+ */
+public final class ModelConfig {
+
+    private static final int MAX_BYTES = 1_000_000;
+    private static final int MAX_DEPTH = 8;
+
+    private final ConfigJson config;
+    private final ModelFamily family;
+    private final Architecture architecture;
+
+    private ModelConfig(ConfigJson config) {
+        this.config = config;
+        family = ModelFamilies.of(config);
+        architecture = family.architecture(config);
+        bosId(); // a value of the wrong kind is reported now, not when it is first asked for
+        eosIds();
+        dtype();
+        initializerRange();
+    }
+
+    /**
+     * Reads a file.
+     *
+     * @param configJson the path of a {@code config.json}
+     * @return the config
+     * @throws ModelConfigException if the model type is not supported or a value is not what it
+     *     should be
+     * @throws IOException if the file is missing, too large or no strict JSON
+     */
+    public static ModelConfig read(Path configJson) throws IOException {
+        JsonElement root = StrictJson.read(configJson, MAX_BYTES, MAX_DEPTH);
+        if (!(root instanceof JsonObject object)) {
+            throw new ModelConfigException(
+                    configJson + ": expected a JSON object, found another value");
+        }
+        return of(object, configJson.toString());
+    }
+
+    /**
+     * Reads an object.
+     *
+     * @param json the content of a {@code config.json}; copied
+     * @param source what to call it in messages
+     * @return the config
+     * @throws ModelConfigException as {@link #read}
+     */
+    public static ModelConfig of(JsonObject json, String source) {
+        return new ModelConfig(new ConfigJson(source, json.deepCopy()));
+    }
+
+    /**
+     * Returns the family.
+     *
+     * @return {@code model_type}, such as {@code "openelm"}
+     */
+    public String modelType() {
+        return family.modelType();
+    }
+
+    /**
+     * Returns the number of tokens.
+     *
+     * @return the rows of the embedding matrix; ids are below it
+     */
+    public int vocabularySize() {
+        return architecture.vocabularySize();
+    }
+
+    /**
+     * Returns the width of the residual stream.
+     *
+     * @return the columns of the embedding matrix
+     */
+    public int hiddenSize() {
+        return architecture.hiddenSize();
+    }
+
+    /**
+     * Returns the width of one attention head.
+     *
+     * @return an even number
+     */
+    public int headDim() {
+        return architecture.headDim();
+    }
+
+    /**
+     * Returns the longest sequence the model takes.
+     *
+     * @return tokens
+     */
+    public int contextLength() {
+        return architecture.contextLength();
+    }
+
+    /**
+     * Tells whether the output embedding is the token embeddings' matrix.
+     *
+     * @return whether there is no head of its own
+     */
+    public boolean hasTiedHead() {
+        return architecture.tiedHead();
+    }
+
+    /**
+     * Returns the sizes of the layers.
+     *
+     * @return one per layer, first to last
+     */
+    public List<LayerShape> layers() {
+        return architecture.layers();
+    }
+
+    /**
+     * Returns the token that begins a text.
+     *
+     * @return its id, if there is one
+     */
+    public OptionalLong bosId() {
+        Optional<Integer> id = config.integer("bos_token_id");
+        return id.isPresent() ? OptionalLong.of(id.get()) : OptionalLong.empty();
+    }
+
+    /**
+     * Returns the tokens that end a text.
+     *
+     * @return their ids, often one
+     */
+    public List<Long> eosIds() {
+        return config.integers("eos_token_id").stream().map(Integer::longValue).toList();
+    }
+
+    /**
+     * Returns the element type that the config names.
+     *
+     * @return the type, if one is named that this library knows
+     */
+    public Optional<Dtype> dtype() {
+        Optional<String> name = config.string("dtype").or(() -> config.string("torch_dtype"));
+        return Arrays.stream(Dtype.values())
+                .filter(dtype -> name.filter(dtype.torchName()::equals).isPresent())
+                .findFirst();
+    }
+
+    /**
+     * Returns the standard deviation of new weights.
+     *
+     * @return {@code initializer_range}, or 0.02
+     */
+    public double initializerRange() {
+        return config.number("initializer_range").orElse(0.02);
+    }
+
+    /**
+     * Returns the tensors of a checkpoint.
+     *
+     * @return names and shapes, in model order
+     */
+    public Map<String, Shape> tensors() {
+        Map<String, Shape> shapes = new LinkedHashMap<>();
+        new Decoder(architecture)
+                .baseParameters()
+                .forEach((name, parameter) -> shapes.put(name, parameter.getShape()));
+        return Collections.unmodifiableMap(shapes);
+    }
+
+    /**
+     * Counts the parameters; a tied head counts once.
+     *
+     * @return the elements of all tensors
+     */
+    public long parameterCount() {
+        return tensors().values().stream().mapToLong(Shape::size).reduce(0, Math::addExact);
+    }
+
+    /**
+     * Returns the modules that adapters target unless told otherwise.
+     *
+     * @return the names of the family's linear layers, without the head
+     */
+    public List<String> defaultTargetModules() {
+        return family.targetModules();
+    }
+
+    /**
+     * Returns the whole content.
+     *
+     * @return a copy
+     */
+    public JsonObject json() {
+        return config.json().deepCopy();
+    }
+
+    Architecture architecture() {
+        return architecture;
+    }
+
+    /** Returns the content with the element type of the weights that will lie beside it. */
+    JsonObject jsonWith(Dtype dtype) {
+        JsonObject json = json();
+        if (json.has("dtype")) {
+            json.addProperty("dtype", dtype.torchName());
+        }
+        if (json.has("torch_dtype") || !json.has("dtype")) {
+            json.addProperty("torch_dtype", dtype.torchName());
+        }
+        return json;
+    }
+}

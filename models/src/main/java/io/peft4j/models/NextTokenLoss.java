@@ -1,0 +1,116 @@
+package io.peft4j.models;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import io.peft4j.torch.GradMode;
+import io.peft4j.torch.Gradients;
+
+/**
+ * Next-token cross entropy, and its gradient, without all logits at once.
+ *
+ * <p>Only hidden states whose next token has a label are projected to logits, a chunk of rows at a
+ * time. In training the gradient of a chunk's loss by its logits is written down by hand, softmax
+ * minus one at the target, and sent back through the head, which leaves the gradient by the chunk's
+ * hidden states; when all chunks are done, their gradients go back through the layers in one pass.
+ * A weight that is both head and embeddings gets its gradient from both sides.
+ */
+final class NextTokenLoss {
+
+    // logits of a chunk: 8 MB for a large vocabulary as for a small one, but enough rows for a
+    // matrix product to be worth its reading of the head
+    private static final int CHUNK_ELEMENTS = 1 << 21;
+    private static final int LEAST_ROWS = 128;
+
+    private final Decoder decoder;
+
+    NextTokenLoss(Decoder decoder) {
+        this.decoder = decoder;
+    }
+
+    /** Returns each row's sum of losses. */
+    double[] evaluate(NDManager owner, Weights weights, NDArray ids, Labels labels) {
+        double[] sums = new double[labels.rows()];
+        if (labels.count() == 0) {
+            return sums;
+        }
+        try (GradMode off = GradMode.disabled();
+                NDManager step = owner.newSubManager()) {
+            NDArray picked = picked(step, weights, ids, labels);
+            for (int from = 0; from < labels.count(); from += chunkRows()) {
+                int to = Math.min(labels.count(), from + chunkRows());
+                try (NDManager scope = step.newSubManager()) {
+                    NDArray logits =
+                            decoder.project(scope, weights, Kernels.rows(scope, picked, from, to));
+                    NDArray targets = labels.targets(scope, from, to);
+                    NDArray losses = Kernels.DECODER.call(scope, "losses", logits, targets);
+                    addTo(sums, labels, from, losses);
+                }
+            }
+        }
+        return sums;
+    }
+
+    /**
+     * Adds the gradient of the sum of all losses divided by a divisor to whatever parameters
+     * require one, and returns each row's sum of losses.
+     */
+    double[] backward(
+            NDManager owner, Weights weights, NDArray ids, Labels labels, double divisor) {
+        double[] sums = new double[labels.rows()];
+        if (labels.count() == 0) {
+            return sums;
+        }
+        try (GradMode recording = GradMode.enabled();
+                NDManager step = owner.newSubManager();
+                NDManager host = step.newSubManager(Device.cpu())) {
+            NDArray scale = host.create(1 / divisor);
+            NDArray picked = picked(step, weights, ids, labels);
+            NDArray upstream = step.create(picked.getShape());
+            for (int from = 0; from < labels.count(); from += chunkRows()) {
+                int to = Math.min(labels.count(), from + chunkRows());
+                try (NDManager scope = step.newSubManager()) {
+                    NDArray x = Kernels.rows(scope, picked, from, to).stopGradient();
+                    x.setRequiresGradient(true);
+                    NDArray logits = decoder.project(scope, weights, x);
+                    NDArray targets = labels.targets(scope, from, to);
+                    NDList lossAndGradient = lossesAndGradient(scope, logits, targets, scale);
+                    Gradients.backward(logits, lossAndGradient.get(1));
+                    Kernels.putRows(x.getGradient(), upstream, from);
+                    addTo(sums, labels, from, lossAndGradient.get(0));
+                }
+            }
+            if (Kernels.isTracked(picked)) { // else nothing below the head is trained
+                Gradients.backward(picked, upstream);
+            }
+        }
+        return sums;
+    }
+
+    private static NDList lossesAndGradient(
+            NDManager scope, NDArray logits, NDArray targets, NDArray scale) {
+        try (GradMode off = GradMode.disabled()) {
+            return Kernels.DECODER.callList(scope, "losses_and_gradient", logits, targets, scale);
+        }
+    }
+
+    /** Returns the hidden states (N, H) that predict the labels. */
+    private NDArray picked(NDManager step, Weights weights, NDArray ids, Labels labels) {
+        try (NDManager scope = step.newSubManager()) {
+            NDArray hidden = decoder.hidden(scope, weights, ids, null, null);
+            return Kernels.DECODER.call(step, "pick", hidden, labels.positions(scope));
+        }
+    }
+
+    private int chunkRows() {
+        return Math.max(LEAST_ROWS, CHUNK_ELEMENTS / decoder.architecture().vocabularySize());
+    }
+
+    private static void addTo(double[] sums, Labels labels, int from, NDArray losses) {
+        float[] values = losses.toFloatArray();
+        for (int i = 0; i < values.length; i++) {
+            sums[labels.rowOf(from + i)] += values[i];
+        }
+    }
+}

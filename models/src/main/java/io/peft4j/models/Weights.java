@@ -1,0 +1,27 @@
+package io.peft4j.models;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.nn.Block;
+import ai.djl.nn.Parameter;
+import ai.djl.training.ParameterStore;
+
+/**
+ * How a forward pass reads parameters.
+ *
+ * @param store where parameters are read from
+ * @param device where the pass runs
+ * @param training whether dropout is on and gradients will be asked for
+ */
+record Weights(ParameterStore store, Device device, boolean training) {
+
+    NDArray value(Parameter parameter) {
+        return store.getValue(parameter, device, training);
+    }
+
+    /** Runs a linear layer, adapted or not; the result belongs to x's manager. */
+    NDArray linear(Block layer, NDArray x) {
+        return layer.forward(store, new NDList(x), training).singletonOrThrow();
+    }
+}
