@@ -324,8 +324,6 @@ public abstract class LowRankConfig implements AdapterConfig {
             peft.requireUnused("alora_invocation_tokens", Set.of());
             peft.requireUnused("use_qalora", Set.of("false"));
             peft.requireUnused("use_bdlora", Set.of("false"));
-            Map<String, Integer> ranks = new LinkedHashMap<>();
-            peft.numbers("rank_pattern").forEach((key, r) -> ranks.put(key, r.intValue()));
             saved = true;
             return setTargetModules(TargetModules.read(peft))
                     .setRank(peft.integer("r").orElse(8))
@@ -333,7 +331,7 @@ public abstract class LowRankConfig implements AdapterConfig {
                     .optRsLora(peft.flag("use_rslora"))
                     .optDropout(peft.number("lora_dropout").orElse(0.0))
                     .optInit(LoraInit.ofPeft(String.valueOf(peft.json().get("init_lora_weights"))))
-                    .optRankPattern(ranks)
+                    .optRankPattern(peft.wholeNumbers("rank_pattern"))
                     .optAlphaPattern(peft.numbers("alpha_pattern"))
                     .optBaseModel(peft.string("base_model_name_or_path").orElse(null));
         }

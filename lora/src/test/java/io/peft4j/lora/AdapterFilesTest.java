@@ -228,6 +228,7 @@ class AdapterFilesTest {
                 "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"rank_pattern\": {\"up\": 0}}|must be from 1",
                 "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"modules_to_save\": [\"down\"]}|not supported",
                 "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"init_lora_weights\": \"pissa\"}|pissa",
+                "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"rank_pattern\": {\"up\": 2.5}}|rank_pattern.up",
                 "[1]|expected a JSON object",
                 "{\"r\": 1, \"r\": 2}|each key once",
                 "{\"r\": |ends too early",
