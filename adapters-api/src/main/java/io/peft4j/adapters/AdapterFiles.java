@@ -14,6 +14,7 @@ import io.peft4j.safetensors.TensorInfo;
 import io.peft4j.safetensors.TensorSource;
 import io.peft4j.safetensors.TensorSources;
 import io.peft4j.text.StrictJson;
+import io.peft4j.torch.Tensors;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -157,7 +158,7 @@ final class AdapterFiles {
     private static void fill(Parameter parameter, float[] values) {
         NDArray array = parameter.getArray();
         try (NDArray copy = array.getManager().create(values, array.getShape())) {
-            copy.copyTo(array);
+            Tensors.copy(copy, array);
         }
     }
 }

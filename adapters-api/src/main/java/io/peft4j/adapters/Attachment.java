@@ -3,6 +3,7 @@ package io.peft4j.adapters;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.training.ParameterStore;
+import io.peft4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
 
 /** An adapter's state at one site, and the original weight while it is merged. */
@@ -34,10 +35,9 @@ final class Attachment {
     /** Writes the effective weight over the base weight, or throws and leaves it. */
     MergeReport.SiteChange merge() {
         NDArray weight = linear.weight().getArray();
-        NDArray kept = weight.duplicate(); // on the weight's manager: lives until unmerge
+        NDArray kept = Tensors.clone(weight.getManager(), weight); // lives until unmerge
         try (NDManager scope = weight.getManager().newSubManager()) {
-            NDArray before = weight.duplicate();
-            before.attach(scope);
+            NDArray before = Tensors.clone(scope, weight);
             NDArray effective =
                     state.effectiveWeight(before, new ParameterStore(scope, false), false);
             NDArray change = effective.sub(before);
@@ -47,7 +47,7 @@ final class Attachment {
             }
             double largest = change.abs().max().getFloat();
             double relative = norm / Math.max(before.norm().getFloat(), Float.MIN_NORMAL);
-            effective.copyTo(weight);
+            Tensors.copy(effective, weight);
             original = kept;
             return new MergeReport.SiteChange(site.path(), largest, relative);
         } finally {
@@ -59,7 +59,7 @@ final class Attachment {
 
     void unmerge() {
         if (original != null) {
-            original.copyTo(linear.weight().getArray());
+            Tensors.copy(original, linear.weight().getArray());
             original.close();
             original = null;
         }

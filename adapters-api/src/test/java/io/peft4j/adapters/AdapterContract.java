@@ -12,6 +12,7 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import io.peft4j.torch.GradMode;
 import io.peft4j.torch.Gradients;
+import io.peft4j.torch.Tensors;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -136,7 +137,7 @@ public abstract class AdapterContract {
                     new ArrayList<>(adapted.parameters().values())
                             .get(adapted.parameters().size() - 1);
             try (NDArray poison = model.manager().full(last.getShape(), Float.NaN)) {
-                poison.copyTo(last.getArray());
+                Tensors.copy(poison, last.getArray());
             }
             Map<String, float[]> before = values(model);
             assertThatThrownBy(adapted::merge)
@@ -301,7 +302,7 @@ public abstract class AdapterContract {
                                 array.getManager()
                                         .randomNormal(0, 0.3f, array.getShape(), DataType.FLOAT32);
                         NDArray moved = noise.add(array)) {
-                    moved.copyTo(array);
+                    Tensors.copy(moved, array);
                 }
             }
         }

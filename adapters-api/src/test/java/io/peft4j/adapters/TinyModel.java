@@ -9,6 +9,7 @@ import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import io.peft4j.torch.Tensors;
 
 /** Two linear layers, {@code body.up} (5, 6) and {@code body.down} (7, 5), with a tanh between. */
 public final class TinyModel extends AbstractBlock implements AutoCloseable {
@@ -25,7 +26,7 @@ public final class TinyModel extends AbstractBlock implements AutoCloseable {
         for (Parameter parameter : getParameters().values()) {
             try (NDArray values =
                     manager.randomNormal(0, 0.5f, parameter.getShape(), DataType.FLOAT32)) {
-                values.copyTo(parameter.getArray());
+                Tensors.copy(values, parameter.getArray());
             }
         }
     }

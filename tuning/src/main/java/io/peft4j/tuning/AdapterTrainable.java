@@ -1,0 +1,66 @@
+package io.peft4j.tuning;
+
+import ai.djl.nn.Parameter;
+import io.peft4j.adapters.AdaptedModel;
+import io.peft4j.torch.GradMode;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+
+/**
+ * Trains an adapter; checkpoints and result are adapters in PEFT's directory format.
+ *
+ * @param model the model with its adapter, not merged
+ */
+public record AdapterTrainable(AdaptedModel model) implements Trainable {
+
+    /** Keys that decide where an adapter starts or what it is used for, not how it trains. */
+    private static final Set<String> WITHOUT_EFFECT =
+            Set.of(
+                    "base_model_name_or_path",
+                    "inference_mode",
+                    "init_lora_weights",
+                    "peft_version",
+                    "revision",
+                    "task_type");
+
+    @Override
+    public Map<String, Parameter> parameters() {
+        return model.parameters();
+    }
+
+    @Override
+    public Map<String, String> settings() {
+        Map<String, String> settings = new TreeMap<>();
+        model.config()
+                .toPeft()
+                .json()
+                .asMap()
+                .forEach(
+                        (key, value) -> {
+                            if (!WITHOUT_EFFECT.contains(key)) {
+                                settings.put("adapter." + key, value.toString());
+                            }
+                        });
+        return settings;
+    }
+
+    @Override
+    public void save(Path directory) throws IOException {
+        model.save(directory);
+    }
+
+    @Override
+    public void load(Path directory) throws IOException {
+        try (GradMode off = GradMode.disabled()) {
+            model.load(directory);
+        }
+    }
+
+    @Override
+    public void export(Path output) throws IOException {
+        model.save(output);
+    }
+}

@@ -1,0 +1,37 @@
+package io.peft4j.tuning;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Some examples as two tensors, padded on the right to the longest of them. Attention is causal, so
+ * that no token sees the padding behind it; its id does not matter, and it has no label.
+ *
+ * @param ids int64 (batch, length)
+ * @param labels int64 (batch, length)
+ */
+record Batch(NDArray ids, NDArray labels) implements AutoCloseable {
+
+    static Batch of(NDManager owner, List<Example> examples) {
+        int length = examples.stream().mapToInt(Example::length).max().orElseThrow();
+        long[] ids = new long[examples.size() * length];
+        long[] labels = new long[ids.length];
+        Arrays.fill(labels, Example.IGNORED);
+        for (int row = 0; row < examples.size(); row++) {
+            Example example = examples.get(row);
+            System.arraycopy(example.ids(), 0, ids, row * length, example.length());
+            System.arraycopy(example.labels(), 0, labels, row * length, example.length());
+        }
+        Shape shape = new Shape(examples.size(), length);
+        return new Batch(owner.create(ids, shape), owner.create(labels, shape));
+    }
+
+    @Override
+    public void close() {
+        ids.close();
+        labels.close();
+    }
+}

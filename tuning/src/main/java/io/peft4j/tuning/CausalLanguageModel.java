@@ -1,0 +1,24 @@
+package io.peft4j.tuning;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.peft4j.models.CausalLm;
+
+/** This project's own decoders, seen as trainers see them. */
+record CausalLanguageModel(CausalLm model) implements LanguageModel {
+
+    @Override
+    public NDManager manager() {
+        return model.manager();
+    }
+
+    @Override
+    public double[] rowLosses(NDArray ids, NDArray labels) {
+        return model.rowLosses(ids, labels);
+    }
+
+    @Override
+    public double[] backward(NDArray ids, NDArray labels, double divisor) {
+        return model.backward(ids, labels, divisor);
+    }
+}

@@ -1,0 +1,122 @@
+package io.peft4j.tuning;
+
+import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/** Saves a training's whole state and puts it back. */
+final class CheckpointStore {
+
+    private static final String OPTIMIZER = "optimizer.safetensors";
+
+    private final Checkpoints checkpoints;
+    private final Trainable trainable;
+    private final OptimizerStep optimizerStep;
+    private final Map<String, String> settings;
+    private final TrainingConfig config;
+
+    CheckpointStore(
+            Path output,
+            Trainable trainable,
+            OptimizerStep optimizerStep,
+            Map<String, String> settings,
+            TrainingConfig config) {
+        checkpoints = new Checkpoints(output);
+        this.trainable = trainable;
+        this.optimizerStep = optimizerStep;
+        this.settings = settings;
+        this.config = config;
+    }
+
+    /**
+     * What a run was resumed from.
+     *
+     * @param directory the checkpoint
+     * @param state its state
+     */
+    record Found(Path directory, TrainerState state) {}
+
+    Path path(int step) {
+        return checkpoints.path(step);
+    }
+
+    void requireNone() throws IOException {
+        List<Integer> steps = checkpoints.steps();
+        if (!steps.isEmpty()) {
+            throw new FileAlreadyExistsException(
+                    path(steps.get(0)).toString(),
+                    null,
+                    "expected an output without checkpoints; resume, or choose another output");
+        }
+    }
+
+    Path save(int step, TrainerState.Progress progress) throws IOException {
+        long rows = optimizerStep.order().first(step);
+        TrainerState state =
+                new TrainerState(
+                        step,
+                        rows,
+                        optimizerStep.order().epochs(step),
+                        progress,
+                        settings,
+                        TrainingEnvironment.current());
+        Interruptions.hold(
+                () -> {
+                    checkpoints.write(
+                            step,
+                            directory -> {
+                                trainable.save(directory);
+                                TensorFile.save(
+                                        directory.resolve(OPTIMIZER),
+                                        optimizerStep.optimizer().state());
+                                state.write(directory);
+                            });
+                    checkpoints.prune(config.keepCheckpoints(), progress.bestStep());
+                });
+        return path(step);
+    }
+
+    /** Restores the newest whole checkpoint; empty if none was ever written. */
+    Optional<Found> resume(TrainingObserver observer) throws IOException {
+        Optional<Path> newest = checkpoints.newest(observer::onWarning);
+        if (newest.isEmpty()) {
+            observer.onWarning("there is no checkpoint to resume from: starting at the beginning");
+            return Optional.empty();
+        }
+        Path directory = newest.get();
+        TrainerState state = TrainerState.read(directory);
+        List<String> contradictions = differences(state.settings(), settings);
+        if (!contradictions.isEmpty()) {
+            throw new ResumeMismatchException(directory, contradictions);
+        }
+        List<String> elsewhere = differences(state.environment(), TrainingEnvironment.current());
+        if (!elsewhere.isEmpty()) {
+            observer.onWarning(
+                    "the result will differ in rounding from an uninterrupted run: "
+                            + String.join("; ", elsewhere));
+        }
+        trainable.load(directory);
+        TensorFile.load(directory.resolve(OPTIMIZER), optimizerStep.optimizer().state());
+        return Optional.of(new Found(directory, state));
+    }
+
+    private static List<String> differences(Map<String, String> saved, Map<String, String> now) {
+        Set<String> keys = new LinkedHashSet<>(saved.keySet());
+        keys.addAll(now.keySet());
+        List<String> differences = new ArrayList<>();
+        for (String key : keys) {
+            String before = saved.getOrDefault(key, "nothing");
+            String after = now.getOrDefault(key, "nothing");
+            if (!before.equals(after)) {
+                differences.add(key + " was " + before + ", now it is " + after);
+            }
+        }
+        return differences;
+    }
+}

@@ -1,0 +1,46 @@
+package io.peft4j.tuning;
+
+import ai.djl.util.Preconditions;
+
+/**
+ * What a dataset's rows must fit.
+ *
+ * @param vocabularySize token ids are below it
+ * @param maxLength the most tokens a row may have
+ * @param truncate whether a longer row loses its end, as in training, or is an error, as in
+ *     evaluation
+ */
+public record DatasetOptions(long vocabularySize, int maxLength, boolean truncate) {
+
+    /** Checks the limits. */
+    public DatasetOptions {
+        Preconditions.checkArgument(
+                vocabularySize > 0 && maxLength > 0,
+                "vocabulary size and maximum length must be positive, but were "
+                        + vocabularySize
+                        + " and "
+                        + maxLength);
+    }
+
+    /**
+     * Returns the options for training: what is too long is cut from the right.
+     *
+     * @param vocabularySize the model's
+     * @param maxLength the most tokens of a row that are used
+     * @return the options
+     */
+    public static DatasetOptions training(long vocabularySize, int maxLength) {
+        return new DatasetOptions(vocabularySize, maxLength, true);
+    }
+
+    /**
+     * Returns the options for evaluation: what is too long is an error, nothing is cut.
+     *
+     * @param vocabularySize the model's
+     * @param contextLength the model's
+     * @return the options
+     */
+    public static DatasetOptions evaluation(long vocabularySize, int contextLength) {
+        return new DatasetOptions(vocabularySize, contextLength, false);
+    }
+}

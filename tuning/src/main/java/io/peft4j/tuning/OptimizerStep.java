@@ -1,0 +1,150 @@
+package io.peft4j.tuning;
+
+import ai.djl.ndarray.NDManager;
+import ai.djl.nn.Parameter;
+import io.peft4j.torch.TorchRuntime;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * One optimizer step: the micro-batches of an accumulation, whose loss is the mean over the
+ * labelled next tokens of all of them, then clipping and AdamW.
+ *
+ * <p>Before each micro-batch libtorch's random numbers start anew from the seed, the step and the
+ * micro-batch, so that dropout is the same in a resumed run.
+ */
+final class OptimizerStep implements AutoCloseable {
+
+    private final LanguageModel model;
+    private final List<Example> examples;
+    private final TrainingConfig config;
+    private final int totalSteps;
+    private final RowOrder order;
+    private final Map<String, Parameter> parameters;
+    private final GradientCoverage coverage;
+    private final AdamW optimizer;
+    private final Runnable beforeBatch;
+    private List<String> missing = List.of();
+
+    OptimizerStep(
+            LanguageModel model,
+            Map<String, Parameter> parameters,
+            List<Example> examples,
+            TrainingConfig config,
+            Runnable beforeBatch) {
+        this.model = model;
+        this.examples = examples;
+        this.config = config;
+        this.beforeBatch = beforeBatch;
+        this.parameters = new LinkedHashMap<>(parameters);
+        totalSteps = RowOrder.totalSteps(examples.size(), config);
+        order = new RowOrder(examples.size(), config);
+        coverage = new GradientCoverage(parameters);
+        optimizer =
+                AdamW.builder()
+                        .setParameters(parameters)
+                        .optWeightDecay(config.weightDecay())
+                        .build();
+    }
+
+    int totalSteps() {
+        return totalSteps;
+    }
+
+    RowOrder order() {
+        return order;
+    }
+
+    AdamW optimizer() {
+        return optimizer;
+    }
+
+    /** Returns the parameters that the last step gave no gradient. */
+    List<String> missing() {
+        return missing;
+    }
+
+    /**
+     * Takes a step.
+     *
+     * @param step counted from 0
+     * @throws NonFinite if loss or gradient is not finite; the parameters are as before
+     */
+    TrainingStep take(int step) throws NonFinite {
+        long start = System.nanoTime();
+        List<Example> rows = Arrays.stream(order.rows(step)).mapToObj(examples::get).toList();
+        long labelled = rows.stream().mapToLong(Example::labelled).sum();
+        long tokens = rows.stream().mapToLong(Example::length).sum();
+        double rate =
+                config.learningRate()
+                        * config.schedule().factor(step, config.warmupSteps(), totalSteps);
+        coverage.zero();
+        double loss = labelled == 0 ? 0 : accumulate(step, rows, labelled);
+        requireFinite("loss", loss);
+        Set<String> moved =
+                new LinkedHashSet<>(coverage.covered()); // before clipping writes to gradients
+        missing = parameters.keySet().stream().filter(n -> !moved.contains(n)).toList();
+        double norm = GradientClipping.clip(parameters.values(), config.maxGradNorm());
+        requireFinite("gradient norm", norm);
+        optimizer.step(moved, rate);
+        double seconds = Math.max(1, System.nanoTime() - start) / 1e9;
+        return new TrainingStep(
+                step + 1, totalSteps, loss, rate, norm, tokens, labelled, tokens / seconds);
+    }
+
+    private double accumulate(int step, List<Example> rows, long labelled) {
+        double sum = 0;
+        for (int first = 0; first < rows.size(); first += config.batchSize()) {
+            beforeBatch.run();
+            TorchRuntime.seed(Seeds.mix(config.seed(), step, first));
+            int end = Math.min(first + config.batchSize(), rows.size());
+            try (NDManager scope = model.manager().newSubManager();
+                    Batch batch = Batch.of(scope, rows.subList(first, end))) {
+                sum +=
+                        Arrays.stream(
+                                        model.backward(
+                                                batch.ids(), batch.labels(), (double) labelled))
+                                .sum();
+            }
+        }
+        return sum / labelled;
+    }
+
+    private static void requireFinite(String what, double value) throws NonFinite {
+        if (!Double.isFinite(value)) {
+            throw new NonFinite(what, value);
+        }
+    }
+
+    @Override
+    public void close() {
+        optimizer.close();
+    }
+
+    /** A number that ends the training. */
+    static final class NonFinite extends Exception {
+
+        private static final long serialVersionUID = 1L;
+
+        private final String what;
+        private final double value;
+
+        NonFinite(String what, double value) {
+            super(what + " is " + value);
+            this.what = what;
+            this.value = value;
+        }
+
+        String what() {
+            return what;
+        }
+
+        double value() {
+            return value;
+        }
+    }
+}

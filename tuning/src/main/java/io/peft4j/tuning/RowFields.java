@@ -1,0 +1,110 @@
+package io.peft4j.tuning;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import io.peft4j.tuning.TextEncoder.Turn;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/** Typed access to one row; every message begins with the file and line. A null is as absent. */
+record RowFields(String where, JsonObject json) {
+
+    private static final Pattern INTEGER = Pattern.compile("-?[0-9]{1,18}");
+
+    boolean has(String key) {
+        return json.has(key) && !json.get(key).isJsonNull();
+    }
+
+    boolean isText(String key) {
+        return has(key)
+                && json.get(key).isJsonPrimitive()
+                && json.get(key).getAsJsonPrimitive().isString();
+    }
+
+    String text(String key) throws DatasetException {
+        if (!isText(key)) {
+            throw wrong(key, "a string", json.get(key));
+        }
+        return json.get(key).getAsString();
+    }
+
+    long[] longs(String key) throws DatasetException {
+        JsonArray array = array(key, "a list of whole numbers");
+        long[] values = new long[array.size()];
+        for (int i = 0; i < values.length; i++) {
+            JsonElement element = array.get(i);
+            if (!element.isJsonPrimitive()
+                    || !element.getAsJsonPrimitive().isNumber()
+                    || !INTEGER.matcher(element.getAsString()).matches()) {
+                throw wrong(key, "a list of whole numbers", element);
+            }
+            values[i] = Long.parseLong(element.getAsString());
+        }
+        return values;
+    }
+
+    /** Reads a mask of zeros and ones, or of false and true, with an entry per token. */
+    boolean[] mask(String key, int length) throws DatasetException {
+        JsonArray array = array(key, "a list of 0 and 1");
+        if (array.size() != length) {
+            throw wrongLength(key, length, array.size());
+        }
+        boolean[] mask = new boolean[length];
+        for (int i = 0; i < length; i++) {
+            String value = array.get(i).toString();
+            mask[i] = value.equals("1") || value.equals("true");
+            if (!mask[i] && !value.equals("0") && !value.equals("false")) {
+                throw wrong(key, "a list of 0 and 1", array.get(i));
+            }
+        }
+        return mask;
+    }
+
+    /** Reads a conversation: role and content, or ShareGPT's from and value. */
+    List<Turn> turns(String key) throws DatasetException {
+        List<Turn> turns = new ArrayList<>();
+        for (JsonElement element : array(key, "a list of messages")) {
+            if (!element.isJsonObject()) {
+                throw wrong(key, "a list of messages", element);
+            }
+            RowFields message = new RowFields(where, element.getAsJsonObject());
+            if (message.has("tool_calls")) {
+                throw refused("tool calls in messages are not supported");
+            }
+            turns.add(
+                    new Turn(
+                            message.text(message.has("from") ? "from" : "role"),
+                            message.text(message.has("value") ? "value" : "content")));
+        }
+        if (turns.isEmpty()) {
+            throw refused("expected one message at least in \"" + key + "\", found none");
+        }
+        return turns;
+    }
+
+    DatasetException refused(String message) {
+        return new DatasetException(where + message);
+    }
+
+    DatasetException wrongLength(String key, int expected, int found) {
+        return refused(
+                "expected as many " + key + " as input_ids (" + expected + "), found " + found);
+    }
+
+    private JsonArray array(String key, String expected) throws DatasetException {
+        JsonElement value = json.get(key);
+        if (value == null || !value.isJsonArray()) {
+            throw wrong(key, expected, value);
+        }
+        return value.getAsJsonArray();
+    }
+
+    private DatasetException wrong(String key, String expected, @Nullable JsonElement found) {
+        String text = found == null ? "nothing" : found.toString();
+        String shown = text.length() > 60 ? text.substring(0, 60) + "…" : text;
+        return refused("expected \"" + key + "\" to be " + expected + ", found " + shown);
+    }
+}

@@ -1,0 +1,135 @@
+package io.peft4j.tuning;
+
+import io.peft4j.tuning.TextEncoder.Turn;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Turns a row into ids and labels as TRL 1.13's {@code SFTTrainer} does.
+ *
+ * <ul>
+ *   <li>Text gets the EOS token's text at its end if it does not end with it, and the special
+ *       tokens that the tokenizer adds by itself; so does a completion of text.
+ *   <li>A prompt is told from its completion by length: both are encoded together, the prompt once
+ *       more alone, and the tokens beyond its number have the loss. Where the first tokens are not
+ *       the prompt's, the row is counted and used all the same.
+ *   <li>A conversation is what the chat template makes of it; nothing is added. All of its tokens
+ *       have a loss, those of a prompt's completion only if there is a prompt.
+ *   <li>Given {@code labels} win over masks. A {@code completion_mask} beside {@code input_ids} is
+ *       obeyed, as TRL does with {@code completion_only_loss=True}.
+ * </ul>
+ */
+final class RowReader {
+
+    private static final String SHAPES =
+            "{\"text\": …}, {\"prompt\": …, \"completion\": …}, {\"messages\": […]} or"
+                    + " {\"input_ids\": […]} with optional \"labels\" or \"completion_mask\"";
+
+    private final @Nullable TextEncoder encoder;
+    private int mismatchedPrompts;
+
+    RowReader(@Nullable TextEncoder encoder) {
+        this.encoder = encoder;
+    }
+
+    int mismatchedPrompts() {
+        return mismatchedPrompts;
+    }
+
+    Example read(RowFields row) throws DatasetException {
+        if (row.has("input_ids")) {
+            return tokens(row);
+        }
+        if (row.has("tools") || row.has("chat_template_kwargs")) {
+            throw row.refused("expected no \"tools\" and no \"chat_template_kwargs\", found some");
+        }
+        if (row.has("prompt") && row.has("completion")) {
+            return promptAndCompletion(row);
+        }
+        if (row.has("messages") || row.has("conversations")) {
+            List<Turn> turns = row.turns(row.has("messages") ? "messages" : "conversations");
+            return allLabelled(row, encoder(row).encodeChat(turns, false));
+        }
+        if (row.has("text")) {
+            return allLabelled(row, encoder(row).encode(ended(row.text("text"), encoder(row))));
+        }
+        throw row.refused("expected " + SHAPES + ", found the keys " + row.json().keySet());
+    }
+
+    private static Example tokens(RowFields row) throws DatasetException {
+        long[] ids = row.longs("input_ids");
+        if (row.has("labels")) {
+            long[] labels = row.longs("labels");
+            if (labels.length != ids.length) {
+                throw row.wrongLength("labels", ids.length, labels.length);
+            }
+            return example(row, ids, labels);
+        }
+        long[] labels = ids;
+        for (String key : List.of("completion_mask", "assistant_masks")) {
+            if (row.has(key)) {
+                labels = masked(labels, row.mask(key, ids.length));
+            }
+        }
+        return example(row, ids, labels);
+    }
+
+    private Example promptAndCompletion(RowFields row) throws DatasetException {
+        TextEncoder text = encoder(row);
+        long[] prompt;
+        long[] both;
+        if (row.isText("prompt")) {
+            prompt = text.encode(row.text("prompt"));
+            both = text.encode(row.text("prompt") + ended(row.text("completion"), text));
+        } else {
+            List<Turn> turns = new ArrayList<>(row.turns("prompt"));
+            prompt = text.encodeChat(turns, true);
+            turns.addAll(row.turns("completion"));
+            both = text.encodeChat(turns, false);
+        }
+        int length = Math.min(prompt.length, both.length);
+        if (prompt.length > both.length || !Arrays.equals(prompt, 0, length, both, 0, length)) {
+            mismatchedPrompts++;
+        }
+        long[] labels = both.clone();
+        Arrays.fill(labels, 0, length, Example.IGNORED);
+        return example(row, both, labels);
+    }
+
+    private TextEncoder encoder(RowFields row) throws DatasetException {
+        if (encoder == null) {
+            throw row.refused(
+                    "expected \"input_ids\", because there is no tokenizer to encode text with, found"
+                            + " the keys "
+                            + row.json().keySet());
+        }
+        return encoder;
+    }
+
+    private static String ended(String text, TextEncoder encoder) {
+        String end = encoder.endOfSequence();
+        return text.endsWith(end) ? text : text + end;
+    }
+
+    private static long[] masked(long[] labels, boolean[] mask) {
+        long[] masked = labels.clone();
+        for (int i = 0; i < masked.length; i++) {
+            masked[i] = mask[i] ? masked[i] : Example.IGNORED;
+        }
+        return masked;
+    }
+
+    private static Example allLabelled(RowFields row, long[] ids) throws DatasetException {
+        return example(row, ids, ids);
+    }
+
+    private static Example example(RowFields row, long[] ids, long[] labels)
+            throws DatasetException {
+        if (ids.length == 0) {
+            throw row.refused("expected one token at least, found none");
+        }
+        return new Example(ids, labels);
+    }
+}

@@ -1,0 +1,465 @@
+package io.peft4j.tuning;
+
+import ai.djl.util.Preconditions;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.OptionalInt;
+
+/**
+ * The settings of a training. (The file is long because every setting has a getter and a builder's
+ * method, as in DJL, and little else.)
+ */
+public final class TrainingConfig {
+
+    private final Builder settings;
+
+    private TrainingConfig(Builder builder) {
+        settings = new Builder(builder);
+    }
+
+    /**
+     * Returns how many rows go through the model together.
+     *
+     * @return rows of a micro-batch
+     */
+    public int batchSize() {
+        return settings.batchSize;
+    }
+
+    /**
+     * Returns how many micro-batches make one optimizer step.
+     *
+     * @return micro-batches of a step
+     */
+    public int gradientAccumulation() {
+        return settings.gradientAccumulation;
+    }
+
+    /**
+     * Returns the number of optimizer steps, if steps are counted and not epochs.
+     *
+     * @return the steps
+     */
+    public OptionalInt maxSteps() {
+        return settings.maxSteps > 0 ? OptionalInt.of(settings.maxSteps) : OptionalInt.empty();
+    }
+
+    /**
+     * Returns how often the training goes through all rows, if epochs are counted.
+     *
+     * @return the epochs
+     */
+    public double epochs() {
+        return settings.epochs;
+    }
+
+    /**
+     * Returns the learning rate before the schedule.
+     *
+     * @return the rate
+     */
+    public double learningRate() {
+        return settings.learningRate;
+    }
+
+    /**
+     * Returns how the rate moves.
+     *
+     * @return the schedule
+     */
+    public Schedule schedule() {
+        return settings.schedule;
+    }
+
+    /**
+     * Returns the steps over which the rate rises from 0.
+     *
+     * @return the warm-up
+     */
+    public int warmupSteps() {
+        return settings.warmupSteps;
+    }
+
+    /**
+     * Returns the decoupled weight decay.
+     *
+     * @return the factor of the learning rate
+     */
+    public double weightDecay() {
+        return settings.weightDecay;
+    }
+
+    /**
+     * Returns the largest global norm of a step's gradients.
+     *
+     * @return the norm; 0 for no clipping
+     */
+    public double maxGradNorm() {
+        return settings.maxGradNorm;
+    }
+
+    /**
+     * Returns what all random numbers come from.
+     *
+     * @return the seed
+     */
+    public long seed() {
+        return settings.seed;
+    }
+
+    /**
+     * Returns whether every epoch has an order of its own.
+     *
+     * @return false for file order
+     */
+    public boolean shuffle() {
+        return settings.shuffle;
+    }
+
+    /**
+     * Returns after how many steps the held-out examples are evaluated, besides at the end.
+     *
+     * @return the steps; 0 for only at the end
+     */
+    public int evalSteps() {
+        return settings.evalSteps;
+    }
+
+    /**
+     * Returns after how many steps a checkpoint is written, besides at the end.
+     *
+     * @return the steps; 0 for no checkpoints but the best and an interrupted one
+     */
+    public int saveSteps() {
+        return settings.saveSteps;
+    }
+
+    /**
+     * Returns how many of the newest checkpoints stay, besides the best.
+     *
+     * @return the number
+     */
+    public int keepCheckpoints() {
+        return settings.keepCheckpoints;
+    }
+
+    /**
+     * Returns after how many evaluations without a smaller loss the training stops.
+     *
+     * @return the evaluations; 0 for never
+     */
+    public int patience() {
+        return settings.patience;
+    }
+
+    /**
+     * Returns whether the result is the checkpoint of the smallest held-out loss and not the last.
+     *
+     * @return whether the best is put back at the end
+     */
+    public boolean restoreBest() {
+        return settings.restoreBest;
+    }
+
+    /**
+     * Returns whether the training goes on from the newest checkpoint of its output.
+     *
+     * @return whether it resumes
+     */
+    public boolean resume() {
+        return settings.resume;
+    }
+
+    /** Returns what a resumed run must share, because it changes the result. */
+    Map<String, String> fingerprint(int totalSteps) {
+        Map<String, String> values = new LinkedHashMap<>();
+        values.put("batch_size", String.valueOf(settings.batchSize));
+        values.put("gradient_accumulation", String.valueOf(settings.gradientAccumulation));
+        values.put("counts", settings.maxSteps > 0 ? "steps" : "epochs");
+        values.put("learning_rate", String.valueOf(settings.learningRate));
+        values.put("scheduler", settings.schedule.toString());
+        values.put("warmup_steps", String.valueOf(settings.warmupSteps));
+        if (settings.schedule != Schedule.CONSTANT) {
+            values.put("total_steps", String.valueOf(totalSteps)); // else it may be prolonged
+        }
+        values.put("weight_decay", String.valueOf(settings.weightDecay));
+        values.put("max_grad_norm", String.valueOf(settings.maxGradNorm));
+        values.put("seed", String.valueOf(settings.seed));
+        values.put("shuffle", String.valueOf(settings.shuffle));
+        return values;
+    }
+
+    /**
+     * Creates a builder.
+     *
+     * @return the builder, with the command line's defaults
+     */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /** Builds a {@link TrainingConfig}. */
+    public static final class Builder {
+
+        private int batchSize = 8;
+        private int gradientAccumulation = 1;
+        private int maxSteps;
+        private double epochs = 1;
+        private double learningRate = 2e-4;
+        private Schedule schedule = Schedule.LINEAR;
+        private int warmupSteps;
+        private double weightDecay;
+        private double maxGradNorm = 1;
+        private long seed = 42;
+        private boolean shuffle = true;
+        private int evalSteps;
+        private int saveSteps;
+        private int keepCheckpoints = 2;
+        private int patience;
+        private boolean restoreBest;
+        private boolean resume;
+
+        private Builder() {}
+
+        private Builder(Builder other) {
+            batchSize = other.batchSize;
+            gradientAccumulation = other.gradientAccumulation;
+            maxSteps = other.maxSteps;
+            epochs = other.epochs;
+            learningRate = other.learningRate;
+            schedule = other.schedule;
+            warmupSteps = other.warmupSteps;
+            weightDecay = other.weightDecay;
+            maxGradNorm = other.maxGradNorm;
+            seed = other.seed;
+            shuffle = other.shuffle;
+            evalSteps = other.evalSteps;
+            saveSteps = other.saveSteps;
+            keepCheckpoints = other.keepCheckpoints;
+            patience = other.patience;
+            restoreBest = other.restoreBest;
+            resume = other.resume;
+        }
+
+        /**
+         * Sets the rows of a micro-batch.
+         *
+         * @param rows 8 unless set
+         * @return this builder
+         */
+        public Builder optBatchSize(int rows) {
+            batchSize = rows;
+            return this;
+        }
+
+        /**
+         * Sets the micro-batches of an optimizer step.
+         *
+         * @param microBatches 1 unless set
+         * @return this builder
+         */
+        public Builder optGradientAccumulation(int microBatches) {
+            gradientAccumulation = microBatches;
+            return this;
+        }
+
+        /**
+         * Counts optimizer steps instead of epochs; the data starts again at its end.
+         *
+         * @param steps the steps; 0 counts epochs
+         * @return this builder
+         */
+        public Builder optMaxSteps(int steps) {
+            maxSteps = steps;
+            return this;
+        }
+
+        /**
+         * Sets how often to go through all rows. The maximum of steps wins over it.
+         *
+         * @param number 1 unless set; a fraction stops within an epoch
+         * @return this builder
+         */
+        public Builder optEpochs(double number) {
+            epochs = number;
+            return this;
+        }
+
+        /**
+         * Sets the learning rate before the schedule.
+         *
+         * @param rate 2e-4 unless set
+         * @return this builder
+         */
+        public Builder optLearningRate(double rate) {
+            learningRate = rate;
+            return this;
+        }
+
+        /**
+         * Sets how the rate moves.
+         *
+         * @param kind linear unless set
+         * @return this builder
+         */
+        public Builder optSchedule(Schedule kind) {
+            schedule = kind;
+            return this;
+        }
+
+        /**
+         * Sets the steps over which the rate rises from 0.
+         *
+         * @param steps 0 unless set
+         * @return this builder
+         */
+        public Builder optWarmupSteps(int steps) {
+            warmupSteps = steps;
+            return this;
+        }
+
+        /**
+         * Sets the decoupled weight decay of all trained tensors.
+         *
+         * @param decay 0 unless set
+         * @return this builder
+         */
+        public Builder optWeightDecay(double decay) {
+            weightDecay = decay;
+            return this;
+        }
+
+        /**
+         * Sets the largest global norm of a step's gradients.
+         *
+         * @param norm 1 unless set; 0 for no clipping
+         * @return this builder
+         */
+        public Builder optMaxGradNorm(double norm) {
+            maxGradNorm = norm;
+            return this;
+        }
+
+        /**
+         * Sets what order and dropout come from.
+         *
+         * @param number 42 unless set
+         * @return this builder
+         */
+        public Builder optSeed(long number) {
+            seed = number;
+            return this;
+        }
+
+        /**
+         * Sets whether every epoch has an order of its own.
+         *
+         * @param random true unless set; false for file order
+         * @return this builder
+         */
+        public Builder optShuffle(boolean random) {
+            shuffle = random;
+            return this;
+        }
+
+        /**
+         * Sets after how many steps to evaluate.
+         *
+         * @param steps 0 unless set: only at the end
+         * @return this builder
+         */
+        public Builder optEvalSteps(int steps) {
+            evalSteps = steps;
+            return this;
+        }
+
+        /**
+         * Sets after how many steps to write a checkpoint.
+         *
+         * @param steps 0 unless set: none
+         * @return this builder
+         */
+        public Builder optSaveSteps(int steps) {
+            saveSteps = steps;
+            return this;
+        }
+
+        /**
+         * Sets how many of the newest checkpoints stay, besides the best.
+         *
+         * @param number 2 unless set
+         * @return this builder
+         */
+        public Builder optKeepCheckpoints(int number) {
+            keepCheckpoints = number;
+            return this;
+        }
+
+        /**
+         * Stops when the held-out loss has not become smaller.
+         *
+         * @param evaluations for how many evaluations; 0, unless set, for never
+         * @return this builder
+         */
+        public Builder optPatience(int evaluations) {
+            patience = evaluations;
+            return this;
+        }
+
+        /**
+         * Sets whether the best checkpoint is put back at the end.
+         *
+         * @param best false unless set
+         * @return this builder
+         */
+        public Builder optRestoreBest(boolean best) {
+            restoreBest = best;
+            return this;
+        }
+
+        /**
+         * Sets whether to go on from the newest checkpoint.
+         *
+         * @param again false unless set
+         * @return this builder
+         */
+        public Builder optResume(boolean again) {
+            resume = again;
+            return this;
+        }
+
+        /**
+         * Builds the config.
+         *
+         * @return the config
+         * @throws IllegalArgumentException if a setting is out of its range
+         */
+        public TrainingConfig build() {
+            positive("batch size", batchSize);
+            positive("gradient accumulation", gradientAccumulation);
+            positive("epochs", epochs);
+            positive("number of checkpoints to keep", keepCheckpoints);
+            notNegative("maximum of steps", maxSteps);
+            notNegative("learning rate", learningRate);
+            notNegative("warm-up", warmupSteps);
+            notNegative("weight decay", weightDecay);
+            notNegative("maximum gradient norm", maxGradNorm);
+            notNegative("steps between evaluations", evalSteps);
+            notNegative("steps between checkpoints", saveSteps);
+            notNegative("patience", patience);
+            return new TrainingConfig(this);
+        }
+
+        private static void positive(String what, double value) {
+            Preconditions.checkArgument(
+                    value > 0 && Double.isFinite(value),
+                    "expected a positive " + what + ", found " + value);
+        }
+
+        private static void notNegative(String what, double value) {
+            Preconditions.checkArgument(
+                    value >= 0 && Double.isFinite(value),
+                    "expected a " + what + " of 0 or more, found " + value);
+        }
+    }
+}

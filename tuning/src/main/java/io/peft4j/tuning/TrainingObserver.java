@@ -1,0 +1,57 @@
+package io.peft4j.tuning;
+
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * Hears of a training as it goes. Calls come from the training thread; what they throw ends the
+ * training.
+ */
+public interface TrainingObserver {
+
+    /**
+     * Training begins.
+     *
+     * @param doneSteps the steps that a resumed run has behind it, or 0
+     * @param totalSteps the number of steps in all
+     */
+    default void onStart(int doneSteps, int totalSteps) {}
+
+    /**
+     * An optimizer step is done.
+     *
+     * @param step what it did
+     */
+    default void onStep(TrainingStep step) {}
+
+    /**
+     * The held-out examples were evaluated.
+     *
+     * @param step the number of steps done
+     * @param result the losses
+     * @param best whether no evaluation before had a smaller loss
+     */
+    default void onEvaluation(int step, EvaluationResult result, boolean best) {}
+
+    /**
+     * A checkpoint is complete on the disk.
+     *
+     * @param step the number of steps done
+     * @param directory the checkpoint
+     */
+    default void onCheckpoint(int step, Path directory) {}
+
+    /**
+     * The first step gave some trainable parameters no gradient: nothing trains them.
+     *
+     * @param names the parameters
+     */
+    default void onMissingGradients(List<String> names) {}
+
+    /**
+     * Something is odd but does not end the training.
+     *
+     * @param message what, in one line
+     */
+    default void onWarning(String message) {}
+}

@@ -1,0 +1,214 @@
+package io.peft4j.tuning;
+
+import ai.djl.nn.Parameter;
+import ai.djl.util.Preconditions;
+import io.peft4j.tuning.TrainerState.Progress;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The loop around {@link OptimizerStep}: when to evaluate, to save, to stop.
+ *
+ * <p>After a step come, in this order, its evaluation and its checkpoint, so that a checkpoint
+ * knows of its step's evaluation; where it does not, because of an interrupt, a resumed run makes
+ * up for it first.
+ */
+final class TrainingRun implements AutoCloseable {
+
+    private final LanguageModel model;
+    private final Trainable trainable;
+    private final List<Example> heldOut;
+    private final TrainingConfig config;
+    private final Path output;
+    private final TrainingObserver observer;
+    private final OptimizerStep optimizerStep;
+    private final CheckpointStore store;
+
+    private int step;
+    private Progress progress = Progress.NONE;
+    private @Nullable Path lastCheckpoint;
+    private OptionalDouble loss = OptionalDouble.empty();
+    private boolean gradientsChecked;
+    private long tokens;
+    private double seconds;
+
+    TrainingRun(
+            LanguageModel model,
+            Trainable trainable,
+            List<Example> train,
+            List<Example> heldOut,
+            TrainingConfig config,
+            Path output,
+            TrainingObserver observer) {
+        Preconditions.checkArgument(
+                train.stream().anyMatch(example -> example.labelled() > 0),
+                "expected one labelled token to train on at least, found none");
+        this.model = model;
+        this.trainable = trainable;
+        this.heldOut = heldOut;
+        this.config = config;
+        this.output = output;
+        this.observer = observer;
+        trainable.parameters().values().forEach(TrainingRun::unfreeze);
+        optimizerStep =
+                new OptimizerStep(
+                        model, trainable.parameters(), train, config, TrainingRun::checkInterrupt);
+        store =
+                new CheckpointStore(
+                        output,
+                        trainable,
+                        optimizerStep,
+                        RunSettings.of(trainable, train, heldOut, config),
+                        config);
+    }
+
+    private static void unfreeze(Parameter parameter) {
+        parameter.freeze(false);
+    }
+
+    TrainingResult run() throws IOException {
+        Files.createDirectories(output);
+        begin();
+        try {
+            if (step > 0 && evaluationDue() && progress.lastEvaluation() < step) {
+                evaluateAndSave();
+            }
+            while (step < optimizerStep.totalSteps() && !outOfPatience()) {
+                takeStep();
+                evaluateAndSave();
+            }
+        } catch (Interrupted e) {
+            if (step > 0) {
+                save();
+            }
+            throw new TrainingInterruptedException(step, lastCheckpoint);
+        }
+        finish();
+        return result();
+    }
+
+    private void begin() throws IOException {
+        if (config.resume()) {
+            store.resume(observer)
+                    .ifPresent(
+                            found -> {
+                                step = found.state().step();
+                                progress = found.state().progress();
+                                lastCheckpoint = found.directory();
+                            });
+        } else {
+            store.requireNone();
+        }
+        observer.onStart(step, optimizerStep.totalSteps());
+    }
+
+    private void takeStep() {
+        TrainingStep done;
+        try {
+            done = optimizerStep.take(step);
+        } catch (OptimizerStep.NonFinite e) {
+            throw new TrainingDivergedException(step + 1, e.what(), e.value(), lastCheckpoint);
+        }
+        if (done.labelled() == 0) {
+            observer.onWarning("step " + done.step() + ": none of its rows has a label");
+        } else if (!gradientsChecked) {
+            gradientsChecked = true;
+            List<String> missing = optimizerStep.missing();
+            if (!missing.isEmpty()) {
+                observer.onMissingGradients(missing);
+            }
+        }
+        step++;
+        loss = OptionalDouble.of(done.loss());
+        tokens += done.tokens();
+        seconds += done.tokens() / done.tokensPerSecond();
+        observer.onStep(done);
+    }
+
+    private void evaluateAndSave() throws IOException {
+        boolean best = evaluationDue() && evaluate() && config.evalSteps() > 0;
+        if (best || (config.saveSteps() > 0 && step % config.saveSteps() == 0)) {
+            save();
+        }
+    }
+
+    private boolean evaluationDue() {
+        return !heldOut.isEmpty()
+                && (step == optimizerStep.totalSteps()
+                        || (config.evalSteps() > 0 && step % config.evalSteps() == 0));
+    }
+
+    /** Evaluates, and tells whether no evaluation before was better. */
+    private boolean evaluate() {
+        EvaluationResult result =
+                Evaluation.evaluate(
+                        model, heldOut, config.batchSize(), TrainingRun::checkInterrupt);
+        if (!Double.isFinite(result.loss())) {
+            throw new TrainingDivergedException(
+                    step, "held-out loss", result.loss(), lastCheckpoint);
+        }
+        progress = progress.after(step, result.loss());
+        boolean best = progress.bestStep() == step;
+        observer.onEvaluation(step, result, best);
+        return best;
+    }
+
+    private boolean outOfPatience() {
+        return config.patience() > 0 && progress.withoutImprovement() >= config.patience();
+    }
+
+    private void save() throws IOException {
+        lastCheckpoint = store.save(step, progress);
+        observer.onCheckpoint(step, lastCheckpoint);
+    }
+
+    private void finish() throws IOException {
+        if (config.saveSteps() > 0 && !store.path(step).equals(lastCheckpoint)) {
+            save();
+        }
+        if (config.restoreBest() && progress.bestStep() > 0 && progress.bestStep() != step) {
+            Interruptions.hold(() -> trainable.load(store.path(progress.bestStep())));
+        }
+        Interruptions.hold(() -> trainable.export(output));
+    }
+
+    private TrainingResult result() {
+        boolean evaluated = progress.lastEvaluation() > 0;
+        return new TrainingResult(
+                step,
+                optimizerStep.totalSteps(),
+                loss,
+                evaluated ? OptionalDouble.of(progress.lastLoss()) : OptionalDouble.empty(),
+                evaluated ? OptionalInt.of(progress.bestStep()) : OptionalInt.empty(),
+                evaluated ? OptionalDouble.of(progress.bestLoss()) : OptionalDouble.empty(),
+                step < optimizerStep.totalSteps(),
+                tokens,
+                seconds == 0 ? 0 : tokens / seconds);
+    }
+
+    private static void checkInterrupt() {
+        if (Thread.currentThread().isInterrupted()) {
+            throw new Interrupted();
+        }
+    }
+
+    @Override
+    public void close() {
+        optimizerStep.close();
+    }
+
+    /** Leaves a step or an evaluation on an interrupt. */
+    private static final class Interrupted extends RuntimeException {
+
+        private static final long serialVersionUID = 1L;
+
+        Interrupted() {
+            super("interrupted");
+        }
+    }
+}
