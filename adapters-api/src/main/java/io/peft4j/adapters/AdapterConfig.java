@@ -2,6 +2,7 @@ package io.peft4j.adapters;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import java.util.List;
 
 /**
  * An adapter method with its settings: what to attach, and where.
@@ -23,6 +24,14 @@ public interface AdapterConfig {
      * @return the targets
      */
     TargetModules targetModules();
+
+    /**
+     * Refuses sites that the settings do not fit, before anything is created.
+     *
+     * @param sites the selected sites, in model order
+     * @throws AdapterConfigException if a setting for some modules fits none of these
+     */
+    default void validate(List<Site> sites) {}
 
     /**
      * Creates the adapter's parameters for one site. A new adapter must leave the model's output as

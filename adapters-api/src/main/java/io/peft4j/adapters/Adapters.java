@@ -34,7 +34,8 @@ public final class Adapters {
      * @param base the model's root block
      * @param config the adapter's settings
      * @return the sites, in model order
-     * @throws AdapterConfigException if a target matches nothing; the message lists near names
+     * @throws AdapterConfigException if a target or a pattern of the config matches nothing; the
+     *     message lists near names
      */
     public static List<Site> dryRun(Block base, AdapterConfig config) {
         List<Site> sites = sites(base);
@@ -45,9 +46,9 @@ public final class Adapters {
                 Set.copyOf(
                         config.targetModules()
                                 .select(BlockTree.paths(base).keySet(), linears, heads));
-        return sites.stream()
-                .filter(site -> chosen.contains(site.path()))
-                .collect(Collectors.toList());
+        List<Site> selected = sites.stream().filter(site -> chosen.contains(site.path())).toList();
+        config.validate(selected);
+        return selected;
     }
 
     /**

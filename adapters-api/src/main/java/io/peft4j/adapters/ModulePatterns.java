@@ -6,23 +6,22 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
-import java.util.stream.Collectors;
 
 /**
  * Values for modules that match a pattern, as PEFT's {@code rank_pattern} and {@code
- * alpha_pattern}: a key is a regular expression for the module's path or for a dotted end of it,
- * and the first key that matches wins.
+ * alpha_pattern}: a key is a regular expression in Python's syntax for the module's path or for a
+ * dotted end of it, and the first key that matches wins.
  */
 public final class ModulePatterns {
 
     private final Map<String, Double> values;
-    private final Map<Pattern, Double> compiled = new LinkedHashMap<>();
+    private final Map<String, PythonRegex> expressions = new LinkedHashMap<>();
 
     private ModulePatterns(Map<String, Double> values) {
-        this.values = new LinkedHashMap<>(values);
-        values.forEach((key, value) -> compiled.put(compile(key), value));
+        this.values = values;
+        for (String key : values.keySet()) {
+            expressions.put(key, PythonRegex.compile("(.*\\.)?(" + key + ")$"));
+        }
     }
 
     /**
@@ -45,22 +44,37 @@ public final class ModulePatterns {
      * @return the value of the first pattern that matches
      */
     public Optional<Double> lookup(String module) {
-        return compiled.entrySet().stream()
-                .filter(entry -> entry.getKey().matcher(module).matches())
-                .map(Map.Entry::getValue)
-                .findFirst();
+        return expressions.entrySet().stream()
+                .filter(entry -> entry.getValue().matchesStart(module))
+                .findFirst()
+                .map(entry -> values.get(entry.getKey()));
     }
 
     /**
-     * Finds the patterns that match none of the modules, which are most often mistakes.
+     * Finds the patterns that match none of the modules, even where another pattern would have come
+     * first. They are most often mistakes.
      *
      * @param modules dotted paths
      * @return the keys without a match
      */
     public List<String> unmatched(Collection<String> modules) {
-        return values.keySet().stream()
-                .filter(key -> modules.stream().noneMatch(compile(key).asMatchPredicate()))
-                .collect(Collectors.toList());
+        return expressions.entrySet().stream()
+                .filter(entry -> modules.stream().noneMatch(entry.getValue()::matchesStart))
+                .map(Map.Entry::getKey)
+                .toList();
+    }
+
+    /**
+     * Makes sure that each pattern matches one of the modules.
+     *
+     * @param setting what the table is called in the message, such as {@code rank_pattern}
+     * @param modules dotted paths
+     * @throws AdapterConfigException if a pattern matches none; the message lists near names
+     */
+    public void requireMatches(String setting, Collection<String> modules) {
+        UnmatchedEntries unmatched = new UnmatchedEntries();
+        unmatched.addAll(setting, unmatched(modules), modules);
+        unmatched.throwIfAny();
     }
 
     /**
@@ -70,15 +84,5 @@ public final class ModulePatterns {
      */
     public Map<String, Double> values() {
         return Collections.unmodifiableMap(values);
-    }
-
-    private static Pattern compile(String key) {
-        try {
-            return Pattern.compile("(.*\\.)?(" + key + ")");
-        } catch (PatternSyntaxException e) {
-            throw new AdapterConfigException(
-                    "pattern \"" + key + "\" is not a regular expression: " + e.getDescription(),
-                    e);
-        }
     }
 }

@@ -109,6 +109,19 @@ public record PeftConfig(String source, JsonObject json) {
     }
 
     /**
+     * Reads an object of whole numbers.
+     *
+     * @param key the key
+     * @return the numbers in file order; empty if there are none
+     */
+    public Map<String, Integer> wholeNumbers(String key) {
+        Map<String, Integer> whole = new LinkedHashMap<>();
+        numbers(key)
+                .forEach((k, n) -> whole.put(k, asInteger(key + "." + k, new JsonPrimitive(n))));
+        return whole;
+    }
+
+    /**
      * Reads an object of numbers.
      *
      * @param key the key

@@ -1,18 +1,10 @@
 package io.peft4j.adapters;
 
-import io.peft4j.text.NearestNames;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
-import java.util.function.Predicate;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,39 +13,24 @@ import org.jspecify.annotations.Nullable;
  * <ul>
  *   <li>a list of names: a module matches if its dotted path is a name or ends with a dot and a
  *       name;
- *   <li>a regular expression: it must match the whole path;
+ *   <li>a regular expression in Python's syntax: it must match the whole path;
  *   <li>{@code all-linear}: every linear layer but the output embedding;
- *   <li>excluded modules, by the same two rules, are taken out first;
+ *   <li>excluded modules, by the same first two rules, are taken out first;
  *   <li>layer numbers, for a list of names: only modules in these layers; a name that is the whole
  *       path is exempt. The number is the first one in the path, or the first after one of the
  *       layer patterns.
  * </ul>
  *
- * <p>Unlike PEFT, a name that matches nothing is an error even if another name matches. Regular
- * expressions are Java's; PEFT's are Python's, which differ in rare constructs only (named groups,
- * conditionals).
+ * <p>Unlike PEFT, a name, an expression or a layer number that matches nothing is an error even if
+ * another one matches. Only targets that were {@linkplain #read read} from a saved adapter are as
+ * tolerant as PEFT.
  */
 public final class TargetModules {
 
-    private static final String ALL_LINEAR = "all-linear";
-    private static final Pattern LAYER = Pattern.compile(".*?\\.[^.]*\\.(?<idx>\\d+)\\.");
+    private final TargetRules rules;
 
-    private final List<String> names;
-    private final @Nullable String regex;
-    private final boolean allLinear;
-    private final List<String> excludeNames;
-    private final @Nullable String excludeRegex;
-    private final List<Integer> layers;
-    private final List<String> layersPattern;
-
-    private TargetModules(Builder builder) {
-        names = List.copyOf(builder.names);
-        regex = builder.regex;
-        allLinear = builder.allLinear;
-        excludeNames = List.copyOf(builder.excludeNames);
-        excludeRegex = builder.excludeRegex;
-        layers = List.copyOf(builder.layers);
-        layersPattern = List.copyOf(builder.layersPattern);
+    private TargetModules(TargetRules rules) {
+        this.rules = rules;
     }
 
     /**
@@ -77,11 +54,10 @@ public final class TargetModules {
         if (text.startsWith("re:")) {
             return builder().optRegex(text.substring(3)).build();
         }
-        if (ALL_LINEAR.equalsIgnoreCase(text.strip())) {
+        if (TargetRules.ALL_LINEAR.equalsIgnoreCase(text.strip())) {
             return builder().optAllLinear().build();
         }
-        List<String> names =
-                Arrays.stream(text.split(",", -1)).map(String::strip).collect(Collectors.toList());
+        List<String> names = Arrays.stream(text.split(",", -1)).map(String::strip).toList();
         if (names.contains("")) {
             throw new AdapterConfigException(
                     "target modules \"" + text + "\": a name between the commas is empty");
@@ -90,22 +66,23 @@ public final class TargetModules {
     }
 
     /**
-     * Reads PEFT's settings.
+     * Reads PEFT's settings. The targets pass over an entry that matches nothing, as PEFT does, as
+     * long as another one matches. They leave out {@code modules_to_save} and what lies below.
      *
      * @param config the content of {@code adapter_config.json}
      * @return the targets
      */
     public static TargetModules read(PeftConfig config) {
-        Builder builder = builder();
         if (!config.has("target_modules")) {
             throw new AdapterConfigException(
                     config.source() + ": \"target_modules\" is missing; PEFT always writes it");
         }
+        Builder builder = builder();
         if (config.json().get("target_modules").isJsonArray()) {
             builder.optNames(config.strings("target_modules"));
         } else {
             String text = config.string("target_modules").orElseThrow();
-            if (ALL_LINEAR.equals(text.toLowerCase(Locale.ROOT))) {
+            if (TargetRules.ALL_LINEAR.equals(text.toLowerCase(Locale.ROOT))) {
                 builder.optAllLinear();
             } else {
                 builder.optRegex(text);
@@ -118,8 +95,13 @@ public final class TargetModules {
                 builder.optExcludeRegex(config.string("exclude_modules").orElseThrow());
             }
         }
+        builder.modulesToSave = config.strings("modules_to_save");
+        builder.tolerant = true;
         return builder.optLayersToTransform(config.integers("layers_to_transform"))
-                .optLayersPattern(config.strings("layers_pattern"))
+                .optLayersPattern(
+                        config.strings("layers_pattern").stream()
+                                .filter(pattern -> !pattern.isEmpty())
+                                .toList())
                 .build();
     }
 
@@ -130,16 +112,23 @@ public final class TargetModules {
      * @return the same config
      */
     public PeftConfig.Builder writeTo(PeftConfig.Builder config) {
-        if (allLinear) {
-            config.opt("target_modules", ALL_LINEAR);
-        } else {
-            config.opt("target_modules", regex != null ? regex : names);
+        config.opt(
+                "target_modules",
+                rules.allLinear() ? TargetRules.ALL_LINEAR : peftValue(rules.targets()));
+        if (!rules.exclude().isEmpty()) {
+            config.opt("exclude_modules", peftValue(rules.exclude()));
         }
-        if (excludeRegex != null || !excludeNames.isEmpty()) {
-            config.opt("exclude_modules", excludeRegex != null ? excludeRegex : excludeNames);
-        }
-        config.opt("layers_to_transform", layers.isEmpty() ? null : layers);
-        return config.opt("layers_pattern", layersPattern.isEmpty() ? null : layersPattern);
+        return config.opt("modules_to_save", orNull(rules.modulesToSave()))
+                .opt("layers_to_transform", orNull(rules.layers()))
+                .opt("layers_pattern", orNull(rules.layersPattern()));
+    }
+
+    private static Object peftValue(ModuleFilter filter) {
+        return filter.regex().isEmpty() ? filter.names() : filter.regex();
+    }
+
+    private static @Nullable List<?> orNull(List<?> list) {
+        return list.isEmpty() ? null : list;
     }
 
     /**
@@ -149,99 +138,11 @@ public final class TargetModules {
      * @param linears the paths of those that can be adapted
      * @param heads the paths of output embeddings
      * @return the selected paths, in model order
-     * @throws AdapterConfigException if a name, or the whole selection, matches nothing, or a match
-     *     cannot be adapted; the message lists near names
+     * @throws AdapterConfigException if an entry, or the whole selection, matches nothing, or a
+     *     match cannot be adapted; the message lists near names
      */
     public List<String> select(Collection<String> modules, Set<String> linears, Set<String> heads) {
-        Predicate<String> excluded = excluded();
-        List<String> selected =
-                modules.stream()
-                        .filter(excluded.negate())
-                        .filter(module -> matches(module, linears, heads))
-                        .collect(Collectors.toList());
-        requireNamesMatch(modules, linears);
-        if (selected.isEmpty()) {
-            throw new AdapterConfigException(
-                    "target modules " + this + " match nothing; " + near(linears));
-        }
-        for (String module : selected) {
-            if (!linears.contains(module)) {
-                throw new AdapterConfigException(
-                        "target module " + module + " is not a linear layer; " + near(linears));
-            }
-        }
-        return selected;
-    }
-
-    private boolean matches(String module, Set<String> linears, Set<String> heads) {
-        if (allLinear) {
-            return linears.contains(module) && !heads.contains(module);
-        }
-        if (regex != null) {
-            return Pattern.matches(regex, module);
-        }
-        if (names.contains(module)) {
-            return true;
-        }
-        return names.stream().anyMatch(name -> module.endsWith("." + name))
-                && (layers.isEmpty() || inLayer(module));
-    }
-
-    private boolean inLayer(String module) {
-        List<Pattern> patterns =
-                layersPattern.isEmpty()
-                        ? List.of(LAYER)
-                        : layersPattern.stream()
-                                .map(
-                                        p ->
-                                                Pattern.compile(
-                                                        "(?:^|.*?\\.)" + p + "\\.(?<idx>\\d+)\\."))
-                                .collect(Collectors.toList());
-        for (Pattern pattern : patterns) {
-            Matcher matcher = pattern.matcher(module);
-            if (matcher.lookingAt()) {
-                return layers.contains(Integer.valueOf(matcher.group("idx")));
-            }
-        }
-        return false;
-    }
-
-    private Predicate<String> excluded() {
-        if (excludeRegex != null) {
-            return Pattern.compile(excludeRegex).asMatchPredicate();
-        }
-        return module ->
-                excludeNames.stream().anyMatch(n -> module.equals(n) || module.endsWith("." + n));
-    }
-
-    private void requireNamesMatch(Collection<String> modules, Set<String> linears) {
-        for (String name : names) {
-            if (modules.stream().noneMatch(m -> m.equals(name) || m.endsWith("." + name))) {
-                Set<String> ends =
-                        linears.stream()
-                                .map(path -> path.substring(path.lastIndexOf('.') + 1))
-                                .collect(Collectors.toSet());
-                throw new AdapterConfigException(
-                        "target module \""
-                                + name
-                                + "\" matches nothing"
-                                + NearestNames.hint(
-                                        name,
-                                        Stream.concat(ends.stream(), linears.stream())
-                                                .distinct()
-                                                .collect(Collectors.toList())));
-            }
-        }
-    }
-
-    private static String near(Set<String> linears) {
-        List<String> ends =
-                linears.stream()
-                        .map(path -> path.substring(path.lastIndexOf('.') + 1))
-                        .distinct()
-                        .sorted()
-                        .collect(Collectors.toList());
-        return "the model's linear layers end in " + String.join(", ", ends);
+        return rules.select(modules, linears, heads);
     }
 
     /**
@@ -251,7 +152,7 @@ public final class TargetModules {
      */
     @Override
     public String toString() {
-        return allLinear ? ALL_LINEAR : regex != null ? "re:" + regex : String.join(",", names);
+        return rules.toString();
     }
 
     /**
@@ -267,12 +168,14 @@ public final class TargetModules {
     public static final class Builder {
 
         private List<String> names = List.of();
-        private @Nullable String regex;
+        private String regex = "";
         private boolean allLinear;
         private List<String> excludeNames = List.of();
-        private @Nullable String excludeRegex;
+        private String excludeRegex = "";
+        private List<String> modulesToSave = List.of();
         private List<Integer> layers = List.of();
         private List<String> layersPattern = List.of();
+        private boolean tolerant;
 
         private Builder() {}
 
@@ -283,14 +186,14 @@ public final class TargetModules {
          * @return this builder
          */
         public Builder optNames(List<String> moduleNames) {
-            names = new ArrayList<>(moduleNames);
+            names = List.copyOf(moduleNames);
             return this;
         }
 
         /**
          * Targets modules whose whole path matches.
          *
-         * @param expression a regular expression
+         * @param expression a regular expression in Python's syntax
          * @return this builder
          */
         public Builder optRegex(String expression) {
@@ -315,14 +218,14 @@ public final class TargetModules {
          * @return this builder
          */
         public Builder optExcludeNames(List<String> moduleNames) {
-            excludeNames = new ArrayList<>(moduleNames);
+            excludeNames = List.copyOf(moduleNames);
             return this;
         }
 
         /**
          * Takes modules out whose whole path matches.
          *
-         * @param expression a regular expression
+         * @param expression a regular expression in Python's syntax
          * @return this builder
          */
         public Builder optExcludeRegex(String expression) {
@@ -337,7 +240,7 @@ public final class TargetModules {
          * @return this builder
          */
         public Builder optLayersToTransform(List<Integer> layerNumbers) {
-            layers = new ArrayList<>(layerNumbers);
+            layers = List.copyOf(layerNumbers);
             return this;
         }
 
@@ -348,7 +251,7 @@ public final class TargetModules {
          * @return this builder
          */
         public Builder optLayersPattern(List<String> patterns) {
-            layersPattern = new ArrayList<>(patterns);
+            layersPattern = List.copyOf(patterns);
             return this;
         }
 
@@ -359,47 +262,21 @@ public final class TargetModules {
          * @throws AdapterConfigException if settings contradict each other
          */
         public TargetModules build() {
-            int ways = (names.isEmpty() ? 0 : 1) + (regex == null ? 0 : 1) + (allLinear ? 1 : 0);
+            int ways = (names.isEmpty() ? 0 : 1) + (regex.isEmpty() ? 0 : 1) + (allLinear ? 1 : 0);
             if (ways != 1) {
                 throw new AdapterConfigException(
                         "give exactly one of module names, a regular expression and all-linear as"
                                 + " targets, but there are "
                                 + ways);
             }
-            if (!layers.isEmpty() && names.isEmpty()) {
-                throw new AdapterConfigException(
-                        "layers_to_transform "
-                                + layers
-                                + " needs target modules by name, but they are "
-                                + (allLinear ? ALL_LINEAR : "re:" + regex));
-            }
-            if (!layersPattern.isEmpty() && layers.isEmpty()) {
-                throw new AdapterConfigException(
-                        "layers_pattern " + layersPattern + " needs layers_to_transform");
-            }
-            if (excludeRegex != null && !excludeNames.isEmpty()) {
-                throw new AdapterConfigException(
-                        "exclude modules by names or by a regular expression, not both: "
-                                + excludeNames
-                                + " and "
-                                + excludeRegex);
-            }
-            requireRegex(regex);
-            requireRegex(excludeRegex);
-            layersPattern.forEach(Builder::requireRegex);
-            return new TargetModules(this);
-        }
-
-        private static void requireRegex(@Nullable String expression) {
-            try {
-                if (expression != null) {
-                    Pattern.compile(expression);
-                }
-            } catch (PatternSyntaxException e) {
-                throw new AdapterConfigException(
-                        "\"" + expression + "\" is not a regular expression: " + e.getDescription(),
-                        e);
-            }
+            return new TargetModules(
+                    new TargetRules(
+                            new ModuleFilter(names, regex),
+                            new ModuleFilter(excludeNames, excludeRegex),
+                            modulesToSave,
+                            layers,
+                            layersPattern,
+                            tolerant));
         }
     }
 }

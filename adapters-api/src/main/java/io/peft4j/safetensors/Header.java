@@ -77,6 +77,9 @@ record Header(Map<String, String> metadata, List<TensorInfo> tensors) {
         if (name.equals(METADATA)) {
             return "the reserved name " + METADATA;
         }
+        if (!isWellFormed(name)) {
+            return "a name with an unpaired surrogate";
+        }
         if (name.length() > MAX_NAME_BYTES
                 || name.getBytes(StandardCharsets.UTF_8).length > MAX_NAME_BYTES) {
             return "a name of more than "
@@ -85,10 +88,21 @@ record Header(Map<String, String> metadata, List<TensorInfo> tensors) {
                     + name.substring(0, 60)
                     + "…\"";
         }
-        return isWellFormed(name) ? null : "a name with an unpaired surrogate";
+        return null;
     }
 
+    /** Tells whether every surrogate is one of a pair, so that the text can be UTF-8. */
     static boolean isWellFormed(String text) {
-        return StandardCharsets.UTF_8.newEncoder().canEncode(text);
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (Character.isHighSurrogate(c)
+                    && i + 1 < text.length()
+                    && Character.isLowSurrogate(text.charAt(i + 1))) {
+                i++;
+            } else if (Character.isSurrogate(c)) {
+                return false;
+            }
+        }
+        return true;
     }
 }

@@ -4,8 +4,10 @@ import io.peft4j.adapters.AdapterConfig;
 import io.peft4j.adapters.AdapterConfigException;
 import io.peft4j.adapters.ModulePatterns;
 import io.peft4j.adapters.PeftConfig;
+import io.peft4j.adapters.Site;
 import io.peft4j.adapters.TargetModules;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -29,6 +31,7 @@ public abstract class LowRankConfig implements AdapterConfig {
     private final double dropout;
     private final LoraInit init;
     private final @Nullable String baseModel;
+    private final boolean saved;
 
     /**
      * Takes the builder's values.
@@ -47,6 +50,7 @@ public abstract class LowRankConfig implements AdapterConfig {
         dropout = builder.dropout;
         init = builder.init;
         baseModel = builder.baseModel;
+        saved = builder.saved;
     }
 
     /**
@@ -122,6 +126,19 @@ public abstract class LowRankConfig implements AdapterConfig {
     }
 
     /**
+     * Refuses a pattern that matches no site, which is most often a mistake; only settings of a
+     * saved adapter may hold some, as in PEFT.
+     */
+    @Override
+    public void validate(List<Site> sites) {
+        if (!saved) {
+            List<String> modules = sites.stream().map(Site::path).toList();
+            rankPattern.requireMatches("rank_pattern", modules);
+            alphaPattern.requireMatches("alpha_pattern", modules);
+        }
+    }
+
+    /**
      * Says whether this is DoRA, in PEFT's words.
      *
      * @return the value of {@code use_dora}
@@ -143,7 +160,6 @@ public abstract class LowRankConfig implements AdapterConfig {
                 .opt("lora_dropout", dropout)
                 .opt("bias", "none")
                 .opt("fan_in_fan_out", false)
-                .opt("modules_to_save", null)
                 .opt("init_lora_weights", init.peftValue())
                 .opt("use_rslora", rsLora)
                 .opt("use_dora", useDora())
@@ -166,6 +182,7 @@ public abstract class LowRankConfig implements AdapterConfig {
         private double dropout;
         private LoraInit init = LoraInit.DEFAULT;
         private @Nullable String baseModel;
+        private boolean saved;
 
         /** Starts from the defaults. */
         protected Builder() {}
@@ -307,15 +324,14 @@ public abstract class LowRankConfig implements AdapterConfig {
             peft.requireUnused("alora_invocation_tokens", Set.of());
             peft.requireUnused("use_qalora", Set.of("false"));
             peft.requireUnused("use_bdlora", Set.of("false"));
-            Map<String, Integer> ranks = new LinkedHashMap<>();
-            peft.numbers("rank_pattern").forEach((key, r) -> ranks.put(key, r.intValue()));
+            saved = true;
             return setTargetModules(TargetModules.read(peft))
                     .setRank(peft.integer("r").orElse(8))
                     .optAlpha(peft.number("lora_alpha").orElse(8.0))
                     .optRsLora(peft.flag("use_rslora"))
                     .optDropout(peft.number("lora_dropout").orElse(0.0))
                     .optInit(LoraInit.ofPeft(String.valueOf(peft.json().get("init_lora_weights"))))
-                    .optRankPattern(ranks)
+                    .optRankPattern(peft.wholeNumbers("rank_pattern"))
                     .optAlphaPattern(peft.numbers("alpha_pattern"))
                     .optBaseModel(peft.string("base_model_name_or_path").orElse(null));
         }

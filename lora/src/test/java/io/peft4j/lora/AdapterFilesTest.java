@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.nn.Parameter;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.adapters.AdapterConfigException;
 import io.peft4j.adapters.AdapterMismatchException;
@@ -15,6 +17,7 @@ import io.peft4j.safetensors.SafetensorsFile;
 import io.peft4j.safetensors.SafetensorsWriter;
 import io.peft4j.safetensors.TensorSource;
 import io.peft4j.safetensors.TensorSources;
+import io.peft4j.testdata.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -25,6 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class AdapterFilesTest {
 
@@ -81,6 +85,49 @@ class AdapterFilesTest {
                 .contains("\"use_dora\": false", "\"init_lora_weights\": \"gaussian\"")
                 .contains("\"lora_dropout\": 0.25", "\"task_type\": \"CAUSAL_LM\"");
         assertThat(json.lines().filter(l -> l.startsWith("  \"")).toList()).isSorted();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"golden/openelm/lora", "golden/openelm/lora_embed", "peft/lora"})
+    void whatPeftWroteIsWrittenAgainWithTheSameValues(String adapter) throws IOException {
+        JsonObject before = json(TestData.path(adapter));
+        JsonObject after = Adapters.readConfig(TestData.path(adapter)).toPeft().json();
+
+        assertThat(after.keySet()).hasSize(19).isSubsetOf(before.keySet());
+        after.asMap().forEach((key, value) -> assertThat(value).as(key).isEqualTo(before.get(key)));
+    }
+
+    @Test
+    void aPatternThatMatchesNoModuleIsRefusedBeforeTheModelChanges() {
+        LoraConfig config =
+                LoraConfig.builder()
+                        .setRank(2)
+                        .setTargetModules("up")
+                        .optRankPattern(Map.of("up", 1))
+                        .optAlphaPattern(Map.of("down", 3.0))
+                        .build();
+        try (TinyModel model = new TinyModel(false)) {
+            assertThatThrownBy(() -> Adapters.dryRun(model, config))
+                    .isInstanceOf(AdapterConfigException.class)
+                    .hasMessageContaining("alpha_pattern: down");
+            assertThatThrownBy(() -> Adapters.attach(model, config))
+                    .isInstanceOf(AdapterConfigException.class);
+            assertThat(model.getParameters().keys()).noneMatch(k -> k.contains("lora"));
+        }
+    }
+
+    @Test
+    void savedSettingsMayNameModulesThatTheModelLacks() throws IOException {
+        save();
+        JsonObject config = json(directory);
+        config.getAsJsonArray("target_modules").add("elsewhere");
+        config.getAsJsonObject("rank_pattern").addProperty("elsewhere", 4);
+        Files.writeString(directory.resolve("adapter_config.json"), config.toString());
+        try (TinyModel model = new TinyModel(false);
+                AdaptedModel adapted = Adapters.load(model, directory)) {
+            assertThat(adapted.parameters()).hasSize(4);
+            assertThat(adapted.config().toPeft().json()).isEqualTo(config);
+        }
     }
 
     @Test
@@ -178,7 +225,10 @@ class AdapterFilesTest {
                 "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"bias\": \"all\"}|\"bias\"",
                 "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"use_dora\": 1}|true or false",
                 "{\"peft_type\": \"LORA\", \"target_modules\": [\"(\"], \"rank_pattern\": {\"(\": 2}}|regular",
+                "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"rank_pattern\": {\"up\": 0}}|must be from 1",
+                "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"modules_to_save\": [\"down\"]}|not supported",
                 "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"init_lora_weights\": \"pissa\"}|pissa",
+                "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"rank_pattern\": {\"up\": 2.5}}|rank_pattern.up",
                 "[1]|expected a JSON object",
                 "{\"r\": 1, \"r\": 2}|each key once",
                 "{\"r\": |ends too early",
@@ -192,6 +242,11 @@ class AdapterFilesTest {
                     .hasMessageContaining(message)
                     .hasMessageContaining("adapter_config.json");
         }
+    }
+
+    private static JsonObject json(Path adapter) throws IOException {
+        String text = Files.readString(adapter.resolve("adapter_config.json"));
+        return JsonParser.parseString(text).getAsJsonObject();
     }
 
     private void save() throws IOException {

@@ -139,3 +139,7 @@
   # Whether backward from x would reach anything; NDArray.hasGradient tells so of leaves only.
   def is_tracked(self, x: Tensor) -> Tensor:
     return torch.tensor(ops.prim.requires_grad(x))
+
+  # (B, S, H) -> (B, H)
+  def last_token(self, h: Tensor) -> Tensor:
+    return torch.select(h, 1, -1)

@@ -30,7 +30,7 @@ class AdapterGoldenTest {
     }
 
     /** Attaches the adapter of the goldens, tensor by tensor. */
-    private static AdaptedModel attach(CausalLm model, String method) {
+    static AdaptedModel attach(CausalLm model, String method) {
         AdaptedModel adapted = Adapters.attach(model.block(), config(method), 0);
         try (Golden file = Golden.open("openelm/" + method + "/adapter_model.safetensors");
                 RowWriter writer = new RowWriter(model.manager())) {

@@ -26,7 +26,7 @@ public record DatasetOptions(long vocabularySize, int maxLength, boolean truncat
      * Returns the options for training: what is too long is cut from the right.
      *
      * @param vocabularySize the model's
-     * @param maxLength the most tokens of a row that are used
+     * @param maxLength the most tokens of a row that are used; not more than the model's context
      * @return the options
      */
     public static DatasetOptions training(long vocabularySize, int maxLength) {

@@ -5,8 +5,10 @@ import ai.djl.nn.Parameter;
 import io.peft4j.torch.TorchRuntime;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * One optimizer step: the micro-batches of an accumulation, whose loss is the mean over the
@@ -26,6 +28,7 @@ final class OptimizerStep implements AutoCloseable {
     private final GradientCoverage coverage;
     private final AdamW optimizer;
     private final Runnable beforeBatch;
+    private List<String> missing = List.of();
 
     OptimizerStep(
             LanguageModel model,
@@ -62,7 +65,7 @@ final class OptimizerStep implements AutoCloseable {
 
     /** Returns the parameters that the last step gave no gradient. */
     List<String> missing() {
-        return coverage.missing();
+        return missing;
     }
 
     /**
@@ -82,10 +85,12 @@ final class OptimizerStep implements AutoCloseable {
         coverage.zero();
         double loss = labelled == 0 ? 0 : accumulate(step, rows, labelled);
         requireFinite("loss", loss);
-        List<String> covered = coverage.covered(); // before clipping writes to the gradients
+        Set<String> moved =
+                new LinkedHashSet<>(coverage.covered()); // before clipping writes to gradients
+        missing = parameters.keySet().stream().filter(n -> !moved.contains(n)).toList();
         double norm = GradientClipping.clip(parameters.values(), config.maxGradNorm());
         requireFinite("gradient norm", norm);
-        optimizer.step(covered, rate);
+        optimizer.step(moved, rate);
         double seconds = Math.max(1, System.nanoTime() - start) / 1e9;
         return new TrainingStep(
                 step + 1, totalSteps, loss, rate, norm, tokens, labelled, tokens / seconds);

@@ -3,7 +3,7 @@ package io.peft4j.tuning;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import io.peft4j.tuning.TextEncoder.Turn;
+import io.peft4j.models.Message;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
@@ -64,8 +64,8 @@ record RowFields(String where, JsonObject json) {
     }
 
     /** Reads a conversation: role and content, or ShareGPT's from and value. */
-    List<Turn> turns(String key) throws DatasetException {
-        List<Turn> turns = new ArrayList<>();
+    List<Message> messages(String key) throws DatasetException {
+        List<Message> messages = new ArrayList<>();
         for (JsonElement element : array(key, "a list of messages")) {
             if (!element.isJsonObject()) {
                 throw wrong(key, "a list of messages", element);
@@ -74,15 +74,15 @@ record RowFields(String where, JsonObject json) {
             if (message.has("tool_calls")) {
                 throw refused("tool calls in messages are not supported");
             }
-            turns.add(
-                    new Turn(
+            messages.add(
+                    new Message(
                             message.text(message.has("from") ? "from" : "role"),
                             message.text(message.has("value") ? "value" : "content")));
         }
-        if (turns.isEmpty()) {
+        if (messages.isEmpty()) {
             throw refused("expected one message at least in \"" + key + "\", found none");
         }
-        return turns;
+        return messages;
     }
 
     DatasetException refused(String message) {

@@ -1,6 +1,6 @@
 package io.peft4j.tuning;
 
-import io.peft4j.tuning.TextEncoder.Turn;
+import io.peft4j.models.Message;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -49,11 +49,12 @@ final class RowReader {
             return promptAndCompletion(row);
         }
         if (row.has("messages") || row.has("conversations")) {
-            List<Turn> turns = row.turns(row.has("messages") ? "messages" : "conversations");
-            return allLabelled(row, encoder(row).encodeChat(turns, false));
+            List<Message> messages =
+                    row.messages(row.has("messages") ? "messages" : "conversations");
+            return allLabelled(row, encoder(row).encodeChat(row, messages, false));
         }
         if (row.has("text")) {
-            return allLabelled(row, encoder(row).encode(ended(row.text("text"), encoder(row))));
+            return allLabelled(row, text(row));
         }
         throw row.refused("expected " + SHAPES + ", found the keys " + row.json().keySet());
     }
@@ -82,12 +83,12 @@ final class RowReader {
         long[] both;
         if (row.isText("prompt")) {
             prompt = text.encode(row.text("prompt"));
-            both = text.encode(row.text("prompt") + ended(row.text("completion"), text));
+            both = text.encode(row.text("prompt") + text.ended(row, row.text("completion")));
         } else {
-            List<Turn> turns = new ArrayList<>(row.turns("prompt"));
-            prompt = text.encodeChat(turns, true);
-            turns.addAll(row.turns("completion"));
-            both = text.encodeChat(turns, false);
+            List<Message> messages = new ArrayList<>(row.messages("prompt"));
+            prompt = text.encodeChat(row, messages, true);
+            messages.addAll(row.messages("completion"));
+            both = text.encodeChat(row, messages, false);
         }
         int length = Math.min(prompt.length, both.length);
         if (prompt.length > both.length || !Arrays.equals(prompt, 0, length, both, 0, length)) {
@@ -108,9 +109,9 @@ final class RowReader {
         return encoder;
     }
 
-    private static String ended(String text, TextEncoder encoder) {
-        String end = encoder.endOfSequence();
-        return text.endsWith(end) ? text : text + end;
+    private long[] text(RowFields row) throws DatasetException {
+        TextEncoder text = encoder(row);
+        return text.encode(text.ended(row, row.text("text")));
     }
 
     private static long[] masked(long[] labels, boolean[] mask) {

@@ -1,5 +1,6 @@
 package io.peft4j.tuning;
 
+import io.peft4j.models.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -38,9 +39,19 @@ public final class SftDataset {
         unlabelledRows = (int) examples.stream().filter(e -> e.labelled() == 0).count();
     }
 
-    static SftDataset read(Path file, @Nullable TextEncoder encoder, DatasetOptions options)
+    /**
+     * Reads a file.
+     *
+     * @param file the JSON Lines, UTF-8
+     * @param tokenizer encodes text; null if all rows are {@code input_ids}
+     * @param options what the rows must fit
+     * @return the rows
+     * @throws DatasetException if a row cannot be used; the message names file and line
+     * @throws IOException if the file cannot be read
+     */
+    public static SftDataset read(Path file, @Nullable Tokenizer tokenizer, DatasetOptions options)
             throws IOException {
-        RowReader reader = new RowReader(encoder);
+        RowReader reader = new RowReader(tokenizer == null ? null : TextEncoder.of(tokenizer));
         List<Example> examples = new ArrayList<>();
         int[] truncated = {0};
         JsonLines.read(

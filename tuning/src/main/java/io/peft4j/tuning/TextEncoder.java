@@ -1,24 +1,53 @@
 package io.peft4j.tuning;
 
+import io.peft4j.models.ChatTemplateException;
+import io.peft4j.models.Message;
+import io.peft4j.models.Tokenizer;
 import java.util.List;
+import java.util.Optional;
 
-/** What rows of text need from a tokenizer. */
-interface TextEncoder {
+/**
+ * A tokenizer, as rows of text need it.
+ *
+ * @param tokenizer the tokenizer
+ * @param endOfSequence the text of its EOS token, if it has one
+ */
+record TextEncoder(Tokenizer tokenizer, Optional<String> endOfSequence) {
 
-    /**
-     * Returns the ids of a text, with the special tokens that the tokenizer adds by itself, such as
-     * BOS.
-     */
-    long[] encode(String text);
+    static TextEncoder of(Tokenizer tokenizer) {
+        Optional<String> end =
+                tokenizer.eosId().stream()
+                        .mapToObj(id -> tokenizer.decode(new long[] {id}, false))
+                        .findFirst();
+        return new TextEncoder(tokenizer, end);
+    }
+
+    /** Returns the ids of a text, with the special tokens that the tokenizer adds by itself. */
+    long[] encode(String text) {
+        return tokenizer.encode(text, true);
+    }
 
     /**
      * Returns the ids of a conversation under the chat template, which places every special token.
      */
-    long[] encodeChat(List<Turn> turns, boolean addGenerationPrompt);
+    long[] encodeChat(RowFields row, List<Message> messages, boolean addGenerationPrompt)
+            throws DatasetException {
+        try {
+            return tokenizer.encode(
+                    tokenizer.applyChatTemplate(messages, addGenerationPrompt), false);
+        } catch (ChatTemplateException e) {
+            throw new DatasetException(row.where() + e.getMessage(), e);
+        }
+    }
 
-    /** Returns the text of the end-of-sequence token. */
-    String endOfSequence();
-
-    /** One message of a conversation. */
-    record Turn(String role, String content) {}
+    /** Puts the EOS token's text at the end of a text that does not end with it. */
+    String ended(RowFields row, String text) throws DatasetException {
+        String end =
+                endOfSequence.orElseThrow(
+                        () ->
+                                row.refused(
+                                        "expected a tokenizer with an eos_token, which ends the"
+                                                + " text, found none"));
+        return text.endsWith(end) ? text : text + end;
+    }
 }

@@ -22,7 +22,7 @@ class SftDatasetTest {
     private SftDataset read(String content, DatasetOptions options) throws IOException {
         Path file = directory.resolve("rows.jsonl");
         Files.writeString(file, content);
-        return SftDataset.read(file, (TextEncoder) null, options);
+        return SftDataset.read(file, null, options);
     }
 
     @Test
@@ -67,7 +67,7 @@ class SftDatasetTest {
     void bytesThatAreNoUtf8AreRefused() throws IOException {
         Path file = directory.resolve("latin1.jsonl");
         Files.write(file, "{\"text\":\"ä\"}".getBytes(StandardCharsets.ISO_8859_1));
-        assertThatThrownBy(() -> SftDataset.read(file, (TextEncoder) null, TRAINING))
+        assertThatThrownBy(() -> SftDataset.read(file, null, TRAINING))
                 .isInstanceOf(DatasetException.class)
                 .hasMessageContaining("latin1.jsonl:1")
                 .hasMessageContaining("UTF-8");
@@ -79,7 +79,7 @@ class SftDatasetTest {
         byte[] bytes = new byte[JsonLines.MAX_LINE_BYTES + 1];
         Arrays.fill(bytes, (byte) 'a');
         Files.write(file, bytes);
-        assertThatThrownBy(() -> SftDataset.read(file, (TextEncoder) null, TRAINING))
+        assertThatThrownBy(() -> SftDataset.read(file, null, TRAINING))
                 .isInstanceOf(DatasetException.class)
                 .hasMessageContaining("long.jsonl:1: expected lines of at most 16777216 bytes");
     }

@@ -278,6 +278,13 @@ class SftTrainerTest {
     }
 
     @Test
+    void aGradientFromBeforeTheTrainingDoesNotHideAParameterThatNothingUses() throws IOException {
+        AccumulatedGradients.of(model.parameters().get("unused"), new float[60]);
+        train(model, directory, config().optMaxSteps(1));
+        assertThat(recorder.missing).containsExactly("unused");
+    }
+
+    @Test
     void theLossOfAStepIsTheMeanOverTheTokensOfAllItsMicroBatches() throws IOException {
         List<Example> rows = examples(4);
         double expected = 0;

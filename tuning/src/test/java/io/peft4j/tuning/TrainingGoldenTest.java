@@ -115,7 +115,7 @@ class TrainingGoldenTest {
         SftDataset data =
                 SftDataset.read(
                         TestData.path("training/rows.jsonl"),
-                        (TextEncoder) null,
+                        null,
                         DatasetOptions.training(264, 64));
         train(adapter, data.examples(), config);
         try (SafetensorsFile file =

@@ -1,17 +1,22 @@
 package io.peft4j.tuning;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import io.peft4j.models.Tokenizer;
+import io.peft4j.testdata.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Rows against what TRL's SFTTrainer made of them. */
@@ -31,7 +36,7 @@ class TrlGoldenTest {
         }
         Path file = directory.resolve("rows.jsonl");
         Files.writeString(file, lines);
-        try (GoldenTokenizer tokenizer = new GoldenTokenizer()) {
+        try (Tokenizer tokenizer = Tokenizer.load(TestData.path("golden/tokenizer"))) {
             return SftDataset.read(
                     file,
                     tokenizer,
@@ -55,6 +60,56 @@ class TrlGoldenTest {
                 .isEqualTo(name.equals("prompt_of_another_tokenisation") ? 1 : 0);
         if (name.endsWith("_truncated")) {
             assertThat(dataset.truncatedRows()).isPositive();
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            textBlock =
+                    """
+                    {"text":1}                                   | expected "text" to be a string, found 1
+                    {"prompt":"a","completion":[]}               | expected "completion" to be a string
+                    {"prompt":[{"role":"user","content":"a"}],"completion":"b"} | expected "completion" to be a list of messages
+                    {"messages":[]}                              | expected one message at least in "messages"
+                    {"messages":["a"]}                           | expected "messages" to be a list of messages, found "a"
+                    {"messages":[{"role":"user"}]}               | expected "content" to be a string, found nothing
+                    {"messages":[{"role":"a","content":"b","tool_calls":[]}]} | tool calls in messages are not supported
+                    {"text":"a","tools":[]}                      | expected no "tools"
+                    """)
+    void aRowOfTextThatCannotBeUsedIsRefusedWithFileAndLine(String row, String message)
+            throws IOException {
+        Path file = directory.resolve("rows.jsonl");
+        Files.writeString(file, "{\"text\":\"a\"}\n" + row + "\n");
+        try (Tokenizer tokenizer = Tokenizer.load(TestData.path("golden/tokenizer"))) {
+            assertThatThrownBy(
+                            () -> SftDataset.read(file, tokenizer, DatasetOptions.training(264, 8)))
+                    .isInstanceOf(DatasetException.class)
+                    .hasMessageContaining("rows.jsonl:2: ")
+                    .hasMessageContaining(message);
+        }
+    }
+
+    @Test
+    void aTokenizerWithoutTemplateOrEndRefusesTheRowAndSaysWhichItLacks() throws IOException {
+        Files.copy(
+                TestData.path("golden/tokenizer/tokenizer.json"),
+                directory.resolve("tokenizer.json"));
+        Path file = directory.resolve("rows.jsonl");
+        try (Tokenizer tokenizer = Tokenizer.load(directory)) {
+            Files.writeString(file, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}");
+            assertThatThrownBy(
+                            () -> SftDataset.read(file, tokenizer, DatasetOptions.training(264, 8)))
+                    .isInstanceOf(DatasetException.class)
+                    .hasMessageContaining("rows.jsonl:1: ")
+                    .hasMessageContaining("chat_template");
+            Files.writeString(file, "{\"text\":\"a\"}");
+            assertThatThrownBy(
+                            () -> SftDataset.read(file, tokenizer, DatasetOptions.training(264, 8)))
+                    .isInstanceOf(DatasetException.class)
+                    .hasMessageContaining("rows.jsonl:1: ")
+                    .hasMessageContaining("eos_token");
         }
     }
 }
