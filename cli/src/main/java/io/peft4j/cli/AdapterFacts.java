@@ -38,7 +38,7 @@ final class AdapterFacts {
                     "base_model_name_or_path"
                 }) {
             JsonElement value = peft.get(key);
-            if (value != null && !value.isJsonNull()) {
+            if (value != null && !value.isJsonNull() && !value.toString().equals("{}")) {
                 facts.add(key, value);
             }
         }

@@ -37,6 +37,12 @@ final class FactSheet {
                 && value.getAsJsonArray().get(0).isJsonObject();
     }
 
+    private static boolean isShape(JsonArray values) {
+        return values.isEmpty()
+                || (values.get(0).isJsonPrimitive()
+                        && values.get(0).getAsJsonPrimitive().isNumber());
+    }
+
     private static String table(JsonArray rows) {
         List<String> header = List.copyOf(rows.get(0).getAsJsonObject().keySet());
         List<List<String>> cells = new ArrayList<>();
@@ -53,7 +59,8 @@ final class FactSheet {
         if (value.isJsonArray()) {
             List<String> parts = new ArrayList<>();
             value.getAsJsonArray().forEach(element -> parts.add(plain(element)));
-            return String.join(", ", parts);
+            String list = String.join(", ", parts);
+            return isShape(value.getAsJsonArray()) ? "(" + list + ")" : list;
         }
         return value.isJsonPrimitive() ? value.getAsString() : value.toString();
     }

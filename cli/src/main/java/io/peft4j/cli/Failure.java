@@ -76,6 +76,9 @@ final class Failure {
         if (e instanceof FileSystemException file) {
             return describe(file);
         }
+        if (message.equals("No space left on device")) {
+            return "the disk of --output is full: " + message; // a channel does not know its file
+        }
         if (isBug(e)) {
             return "internal error: "
                     + e.getClass().getSimpleName()

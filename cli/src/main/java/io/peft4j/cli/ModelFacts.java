@@ -4,6 +4,7 @@ import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import io.peft4j.adapters.TargetModules;
+import io.peft4j.models.CausalLm;
 import io.peft4j.models.ModelConfig;
 import io.peft4j.models.Tokenizer;
 import io.peft4j.safetensors.ShardedSafetensors;
@@ -24,7 +25,7 @@ final class ModelFacts {
     private ModelFacts() {}
 
     static JsonObject of(Path directory, @Nullable Path tokenizer) throws IOException {
-        ModelConfig config = ModelConfig.read(directory.resolve("config.json"));
+        ModelConfig config = CausalLm.verify(directory);
         JsonObject facts = new JsonObject();
         facts.addProperty("kind", "model");
         facts.addProperty("architecture", config.modelType());

@@ -33,7 +33,7 @@ final class UsageTest {
                     --method foo             | --method must be lora, dora or full, but is "foo"
                     --init best              | --init must be default or gaussian, but is "best"
                     --target-modules a,,b    | --target-modules: target modules "a,,b": a name between the commas is empty
-                    --target-modules re:(    | --target-modules: "(" is not a regular expression
+                    --target-modules re:(    | --target-modules: expected a regular expression
                     --learning-rate -1       | --learning-rate must be a number from 0 up, but is -1.0
                     --batch-size 0           | --batch-size must be at least 1, but is 0
                     --gradient-accumulation 0| --gradient-accumulation must be at least 1, but is 0

@@ -78,6 +78,24 @@ public final class CausalLm implements AutoCloseable {
     }
 
     /**
+     * Checks, without reading weights, that a directory's config describes a supported model and
+     * that the checkpoint's tensors are those of the config.
+     *
+     * @param directory the directory
+     * @return the config
+     * @throws ModelConfigException as {@link #load}
+     * @throws CheckpointException as {@link #load}
+     * @throws IOException as {@link #load}
+     */
+    public static ModelConfig verify(Path directory) throws IOException {
+        ModelConfig config = ModelConfig.read(directory.resolve("config.json"));
+        try (ShardedSafetensors checkpoint = ShardedSafetensors.open(directory)) {
+            Checkpoint.requireFits(checkpoint, config.tensors());
+        }
+        return config;
+    }
+
+    /**
      * Creates a model with random weights: matrices are normal with the config's {@code
      * initializer_range} as standard deviation, norms are ones.
      *

@@ -1,0 +1,54 @@
+package io.peft4j.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.peft4j.tuning.EvaluationResult;
+import io.peft4j.tuning.TrainingStep;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+final class TrainingProgressTest {
+
+    private final StringWriter text = new StringWriter();
+
+    @Test
+    void elsewhereThanOnATerminalThereAreLinesNowAndThen() {
+        train(false, true);
+        assertThat(text.toString().lines())
+                .containsExactly(
+                        "lora r8: step 1/3  loss 2.5000  learning rate 0.000200  1,500 tokens/s "
+                                + " left 0:00",
+                        "lora r8: step 3/3  loss 2.5000  learning rate 0.000200  1,500 tokens/s "
+                                + " left 0:00",
+                        "lora r8: step 3/3  held-out loss 2.0000  (best)",
+                        "lora r8: checkpoint run/step-000003");
+    }
+
+    @Test
+    void onATerminalABarHasLossAndSpeed() {
+        train(true, false);
+        assertThat(text.toString())
+                .contains("\r")
+                .contains("3/3")
+                .contains("loss 2.5000, 1,500 tokens/s")
+                .contains("lora r8: step 3/3  held-out loss 2.0000  (best)\n")
+                .doesNotContain("checkpoint");
+    }
+
+    private void train(boolean terminal, boolean checkpoints) {
+        try (TrainingProgress progress =
+                new TrainingProgress(
+                        new PrintWriter(text, true), "lora r8", terminal, checkpoints)) {
+            progress.onStart(0, 3);
+            for (int step = 1; step <= 3; step++) {
+                progress.onStep(new TrainingStep(step, 3, 2.5, 2e-4, 1, 100, 50, 1500));
+            }
+            progress.onEvaluation(
+                    3, new EvaluationResult(List.of(new EvaluationResult.Row(4, 2))), true);
+            progress.onCheckpoint(3, Path.of("run/step-000003"));
+        }
+    }
+}
