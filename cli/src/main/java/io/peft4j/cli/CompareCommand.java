@@ -20,7 +20,9 @@ import picocli.CommandLine.Spec;
         name = "compare",
         description =
                 "Trains an adapter for each method and rank and compares them: held-out loss, speed,"
-                        + " memory. Without flags: on the embedded model and data, into ./out.")
+                        + " memory. Without flags: on the embedded model and data, into ./out. The"
+                        + " embedded model trains for 60 steps with learning rate 1e-3 unless told"
+                        + " otherwise.")
 final class CompareCommand implements Callable<Integer> {
 
     @Spec private CommandSpec spec;
@@ -136,6 +138,7 @@ final class CompareCommand implements Callable<Integer> {
         }
         if (model == null) {
             EmbeddedDefault.check();
+            training.preferShortRun();
         }
         target.check();
     }

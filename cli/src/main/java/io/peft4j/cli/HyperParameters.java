@@ -15,9 +15,8 @@ final class HyperParameters {
     @Option(
             names = "--learning-rate",
             paramLabel = "LR",
-            defaultValue = "2e-4",
-            description = "The schedule's highest learning rate (default: ${DEFAULT-VALUE}).")
-    private double learningRate;
+            description = "The schedule's highest learning rate (default: 2e-4).")
+    private @Nullable Double givenLearningRate;
 
     @Option(
             names = "--batch-size",
@@ -42,9 +41,8 @@ final class HyperParameters {
     @Option(
             names = "--epochs",
             paramLabel = "N",
-            defaultValue = "1",
-            description = "Passes over the data (default: ${DEFAULT-VALUE}).")
-    private double epochs;
+            description = "Passes over the data (default: 1).")
+    private @Nullable Double givenEpochs;
 
     @Option(
             names = "--warmup-steps",
@@ -94,7 +92,12 @@ final class HyperParameters {
     @Option(names = "--no-shuffle", description = "Takes the rows in the file's order.")
     private boolean noShuffle;
 
+    private double learningRate = 2e-4;
+    private double epochs = 1;
+
     void check() {
+        learningRate = givenLearningRate == null ? learningRate : givenLearningRate;
+        epochs = givenEpochs == null ? epochs : givenEpochs;
         Checks.notNegative("--learning-rate", learningRate);
         Checks.atLeast("--batch-size", batchSize, 1);
         Checks.atLeast("--gradient-accumulation", gradientAccumulation, 1);
@@ -112,6 +115,16 @@ final class HyperParameters {
         Checks.notNegative("--weight-decay", weightDecay);
         Checks.notNegative("--max-grad-norm", maxGradNorm);
         Checks.atLeast("--max-length", maxLength, 2);
+    }
+
+    /** Other defaults, for what no flag says: a small model that learns fast, in little time. */
+    void preferShortRun() {
+        if (givenLearningRate == null) {
+            learningRate = 1e-3;
+        }
+        if (givenEpochs == null && maxSteps == null) {
+            maxSteps = 60;
+        }
     }
 
     TrainingConfig.Builder config() {

@@ -24,7 +24,7 @@ final class MeasuredRuns {
 
     // as eval has it, so that eval on a saved adapter finds the same loss
     private static final int EVAL_BATCH = 8;
-    private static final int EVALUATIONS = 4;
+    private static final int EVALUATIONS = 3;
 
     private final LoadedModel loaded;
     private final String baseName;
