@@ -1,0 +1,160 @@
+package io.peft4j.cli;
+
+import ai.djl.nn.Block;
+import io.peft4j.adapters.AdapterConfigException;
+import io.peft4j.adapters.Adapters;
+import io.peft4j.adapters.TargetModules;
+import io.peft4j.dora.DoraConfig;
+import io.peft4j.lora.LoraConfig;
+import io.peft4j.lora.LoraInit;
+import io.peft4j.lora.LowRankConfig;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** Flags about an adapter's shape, but for method and rank, of which compare takes several. */
+final class AdapterOptions {
+
+    @Option(
+            names = "--alpha",
+            paramLabel = "A",
+            description = "The scaling is alpha / rank (default: twice the rank).")
+    private @Nullable Double alpha;
+
+    @Option(names = "--rslora", description = "Scales by alpha / sqrt(rank): rank-stabilised LoRA.")
+    private @Nullable Boolean rsLora;
+
+    @Option(
+            names = "--dropout",
+            paramLabel = "P",
+            description = "Drops inputs of the adapter in training, 0 to below 1 (default: 0).")
+    private @Nullable Double dropout;
+
+    @Option(
+            names = "--target-modules",
+            paramLabel = "LIST",
+            description = {
+                "Which linear layers to adapt: names with commas between them, re:REGEX for whole"
+                        + " paths, or all-linear",
+                "(default: the family's linear layers without the head)."
+            })
+    private @Nullable String targetModules;
+
+    @Option(
+            names = "--init",
+            paramLabel = "INIT",
+            description = "How A starts: default or gaussian (default: default).")
+    private @Nullable String init;
+
+    /** Checks the values that need no model. */
+    void check() {
+        if (alpha != null && !Double.isFinite(alpha)) {
+            throw new UsageException("--alpha must be a finite number, but is " + alpha);
+        }
+        if (dropout != null && !(dropout >= 0 && dropout < 1)) {
+            throw new UsageException("--dropout must be at least 0 and below 1, but is " + dropout);
+        }
+        if (init != null) {
+            parseInit(init);
+        }
+        targets();
+    }
+
+    /**
+     * Builds the config of a new adapter.
+     *
+     * @param method lora or dora
+     * @param rank the rank
+     * @param defaultTargets what to adapt unless a flag says otherwise
+     * @param baseModel how the saved config names the base model
+     */
+    LowRankConfig create(String method, int rank, List<String> defaultTargets, String baseModel) {
+        return method.equals("dora")
+                ? fill(DoraConfig.builder(), rank, defaultTargets, baseModel).build()
+                : fill(LoraConfig.builder(), rank, defaultTargets, baseModel).build();
+    }
+
+    private <T extends LowRankConfig.Builder<T>> T fill(
+            T builder, int rank, List<String> defaultTargets, String baseModel) {
+        TargetModules targets = targets();
+        builder.setRank(rank)
+                .setTargetModules(
+                        targets != null
+                                ? targets
+                                : TargetModules.of(defaultTargets.toArray(new String[0])))
+                .optAlpha(alpha != null ? alpha : 2.0 * rank)
+                .optRsLora(rsLora != null && rsLora)
+                .optDropout(dropout != null ? dropout : 0)
+                .optBaseModel(baseModel);
+        return init == null ? builder : builder.optInit(parseInit(init));
+    }
+
+    private static LoraInit parseInit(String text) {
+        return switch (text) {
+            case "default" -> LoraInit.DEFAULT;
+            case "gaussian" -> LoraInit.GAUSSIAN;
+            default ->
+                    throw new UsageException(
+                            "--init must be default or gaussian, but is \"" + text + "\"");
+        };
+    }
+
+    private @Nullable TargetModules targets() {
+        try {
+            return targetModules == null ? null : TargetModules.parse(targetModules);
+        } catch (AdapterConfigException e) {
+            throw new UsageException("--target-modules: " + e.getMessage(), e);
+        }
+    }
+
+    /** Refuses every flag of this group, for a run that has no use for one. */
+    void requireNone(String reason) {
+        requireAbsent("--alpha", alpha, reason);
+        requireAbsent("--rslora", rsLora, reason);
+        requireAbsent("--dropout", dropout, reason);
+        requireAbsent("--target-modules", targetModules, reason);
+        requireAbsent("--init", init, reason);
+    }
+
+    /**
+     * Refuses flags that say something else than a loaded adapter.
+     *
+     * <p>Targets agree if they choose the same sites, however they are written.
+     *
+     * @param config the loaded adapter's config
+     * @param base the model's root block
+     * @param source the adapter's directory, for the message
+     */
+    void requireAgreement(LowRankConfig config, Block base, String source) {
+        requireAbsent("--init", init, "the adapter's values come from --init-adapter " + source);
+        requireEqual("--alpha", alpha, config.alpha(), source);
+        requireEqual("--rslora", rsLora, config.rsLora(), source);
+        requireEqual("--dropout", dropout, config.dropout(), source);
+        TargetModules targets = targets();
+        if (targets != null) {
+            LowRankConfig given = LoraConfig.builder().setRank(1).setTargetModules(targets).build();
+            if (!Adapters.dryRun(base, given).equals(Adapters.dryRun(base, config))) {
+                requireEqual("--target-modules", targets, config.targetModules(), source);
+            }
+        }
+    }
+
+    private static void requireAbsent(String flag, @Nullable Object value, String reason) {
+        if (value != null) {
+            throw new UsageException(flag + " cannot be given: " + reason);
+        }
+    }
+
+    static void requireEqual(String flag, @Nullable Object given, Object loaded, String source) {
+        if (given != null && !given.equals(loaded)) {
+            throw new UsageException(
+                    flag
+                            + " "
+                            + given
+                            + " contradicts --init-adapter "
+                            + source
+                            + ", which has "
+                            + loaded);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+package io.peft4j.cli;
+
+import io.peft4j.files.AtomicDirectories;
+import io.peft4j.testdata.TestData;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** The small pretrained model and the data that compare uses when it is given none. */
+final class EmbeddedDefault {
+
+    private static final List<String> DATA = List.of("sft_train.jsonl", "sft_eval.jsonl");
+
+    private EmbeddedDefault() {}
+
+    /** Where the parts are. */
+    record Paths(Path model, Path data, Path evalData) {}
+
+    /** Refuses early if this build has no weights. */
+    static void check() {
+        if (!Files.exists(TestData.path("embedded/model").resolve("model.safetensors"))) {
+            throw new UsageException(
+                    "this build has no embedded model: give --model, --data and --eval-data");
+        }
+    }
+
+    /**
+     * Copies model and data, which may lie inside a jar, so that later commands find them.
+     *
+     * @param target a new directory
+     */
+    static Paths copy(Path target) throws IOException {
+        AtomicDirectories.publish(
+                target,
+                directory -> {
+                    Path model = Files.createDirectory(directory.resolve("model"));
+                    try (Stream<Path> files = Files.list(TestData.path("embedded/model"))) {
+                        for (Path file : files.filter(Files::isRegularFile).toList()) {
+                            Files.copy(file, model.resolve(file.getFileName().toString()));
+                        }
+                    }
+                    for (String name : DATA) {
+                        Files.copy(TestData.path("embedded/" + name), directory.resolve(name));
+                    }
+                });
+        return new Paths(
+                target.resolve("model"), target.resolve(DATA.get(0)), target.resolve(DATA.get(1)));
+    }
+}

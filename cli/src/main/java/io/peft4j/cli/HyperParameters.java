@@ -1,0 +1,173 @@
+package io.peft4j.cli;
+
+import io.peft4j.tuning.Schedule;
+import io.peft4j.tuning.TrainingConfig;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** Flags about how to train, shared by train and compare. */
+final class HyperParameters {
+
+    private static final Set<String> SCHEDULERS = Set.of("constant", "linear", "cosine");
+
+    @Option(
+            names = "--learning-rate",
+            paramLabel = "LR",
+            defaultValue = "2e-4",
+            description = "The schedule's highest learning rate (default: ${DEFAULT-VALUE}).")
+    private double learningRate;
+
+    @Option(
+            names = "--batch-size",
+            paramLabel = "N",
+            defaultValue = "8",
+            description = "Rows per forward pass (default: ${DEFAULT-VALUE}).")
+    private int batchSize;
+
+    @Option(
+            names = "--gradient-accumulation",
+            paramLabel = "N",
+            defaultValue = "1",
+            description = "Batches per optimizer step (default: ${DEFAULT-VALUE}).")
+    private int gradientAccumulation;
+
+    @Option(
+            names = "--max-steps",
+            paramLabel = "N",
+            description = "Optimizer steps; the data starts again at its end. Wins over --epochs.")
+    private @Nullable Integer maxSteps;
+
+    @Option(
+            names = "--epochs",
+            paramLabel = "N",
+            defaultValue = "1",
+            description = "Passes over the data (default: ${DEFAULT-VALUE}).")
+    private double epochs;
+
+    @Option(
+            names = "--warmup-steps",
+            paramLabel = "N",
+            defaultValue = "0",
+            description =
+                    "Steps in which the learning rate rises from 0 (default: ${DEFAULT-VALUE}).")
+    private int warmupSteps;
+
+    @Option(
+            names = "--scheduler",
+            paramLabel = "NAME",
+            defaultValue = "linear",
+            description = "constant, linear or cosine (default: ${DEFAULT-VALUE}).")
+    private String scheduler;
+
+    @Option(
+            names = "--weight-decay",
+            paramLabel = "W",
+            defaultValue = "0",
+            description = "AdamW's weight decay, on every tensor (default: ${DEFAULT-VALUE}).")
+    private double weightDecay;
+
+    @Option(
+            names = "--max-grad-norm",
+            paramLabel = "X",
+            defaultValue = "1.0",
+            description =
+                    "Clips gradients to this global norm; 0 means no clipping"
+                            + " (default: ${DEFAULT-VALUE}).")
+    private double maxGradNorm;
+
+    @Option(
+            names = "--max-length",
+            paramLabel = "N",
+            defaultValue = "1024",
+            description = "Cuts training rows to N tokens (default: ${DEFAULT-VALUE}).")
+    private int maxLength;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "N",
+            defaultValue = "42",
+            description = "Decides every random number (default: ${DEFAULT-VALUE}).")
+    private long seed;
+
+    @Option(names = "--no-shuffle", description = "Takes the rows in the file's order.")
+    private boolean noShuffle;
+
+    void check() {
+        Checks.notNegative("--learning-rate", learningRate);
+        Checks.atLeast("--batch-size", batchSize, 1);
+        Checks.atLeast("--gradient-accumulation", gradientAccumulation, 1);
+        if (!(epochs > 0) || Double.isInfinite(epochs)) {
+            throw new UsageException("--epochs must be a number above 0, but is " + epochs);
+        }
+        if (maxSteps != null) {
+            Checks.atLeast("--max-steps", maxSteps, 1);
+        }
+        Checks.atLeast("--warmup-steps", warmupSteps, 0);
+        if (!SCHEDULERS.contains(scheduler)) {
+            throw new UsageException(
+                    "--scheduler must be constant, linear or cosine, but is \"" + scheduler + "\"");
+        }
+        Checks.notNegative("--weight-decay", weightDecay);
+        Checks.notNegative("--max-grad-norm", maxGradNorm);
+        Checks.atLeast("--max-length", maxLength, 2);
+    }
+
+    TrainingConfig.Builder config() {
+        TrainingConfig.Builder config =
+                TrainingConfig.builder()
+                        .optLearningRate(learningRate)
+                        .optBatchSize(batchSize)
+                        .optGradientAccumulation(gradientAccumulation)
+                        .optEpochs(epochs)
+                        .optWarmupSteps(warmupSteps)
+                        .optSchedule(Schedule.of(scheduler))
+                        .optWeightDecay(weightDecay)
+                        .optMaxGradNorm(maxGradNorm)
+                        .optSeed(seed)
+                        .optShuffle(!noShuffle);
+        return maxSteps == null ? config : config.optMaxSteps(maxSteps);
+    }
+
+    int batchSize() {
+        return batchSize;
+    }
+
+    int maxLength() {
+        return maxLength;
+    }
+
+    long seed() {
+        return seed;
+    }
+
+    /** How many optimizer steps a number of rows gives. */
+    int steps(int rows) {
+        if (maxSteps != null) {
+            return maxSteps;
+        }
+        int perStep = batchSize * gradientAccumulation;
+        return (int) Math.ceil(epochs * Math.ceil((double) rows / perStep));
+    }
+
+    /** Says the settings in words, for a report. */
+    List<String> describe() {
+        return List.of(
+                "learning rate "
+                        + learningRate
+                        + ", "
+                        + scheduler
+                        + " schedule, warm-up "
+                        + warmupSteps
+                        + " steps",
+                "batch size "
+                        + batchSize
+                        + ", gradient accumulation "
+                        + gradientAccumulation
+                        + ", "
+                        + (maxSteps != null ? maxSteps + " steps" : epochs + " epochs"),
+                "weight decay " + weightDecay + ", gradient norm clipped to " + maxGradNorm,
+                "seed " + seed);
+    }
+}

@@ -1,0 +1,55 @@
+package io.peft4j.cli;
+
+import com.google.gson.JsonObject;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code inspect}: what a directory holds. Reads headers only, no weights. */
+@Command(
+        name = "inspect",
+        description = "Tells what a model or adapter directory holds, without loading the weights.")
+final class InspectCommand implements Callable<Integer> {
+
+    @Spec private CommandSpec spec;
+
+    @Parameters(paramLabel = "DIR", description = "A model or an adapter in PEFT's format.")
+    private Path directory;
+
+    @Option(
+            names = "--tokenizer",
+            paramLabel = "DIR|FILE",
+            description = "The tokenizer to tell about, for a model that ships none.")
+    private @Nullable Path tokenizer;
+
+    @Option(names = "--json", description = "Prints one JSON object.")
+    private boolean json;
+
+    @Override
+    public Integer call() throws IOException {
+        Checks.directory("DIR", directory);
+        if (tokenizer != null) {
+            Checks.exists("--tokenizer", tokenizer);
+        }
+        JsonObject facts;
+        if (Files.exists(directory.resolve("adapter_config.json"))) {
+            facts = AdapterFacts.of(directory);
+        } else if (Files.exists(directory.resolve("config.json"))) {
+            facts = ModelFacts.of(directory, tokenizer);
+        } else {
+            throw new UsageException(
+                    directory
+                            + " is neither a model nor an adapter: expected config.json or"
+                            + " adapter_config.json in it");
+        }
+        spec.commandLine().getOut().print(json ? Json.text(facts) + "\n" : FactSheet.text(facts));
+        return 0;
+    }
+}

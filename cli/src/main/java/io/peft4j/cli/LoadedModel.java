@@ -1,0 +1,115 @@
+package io.peft4j.cli;
+
+import io.peft4j.adapters.AdaptedModel;
+import io.peft4j.adapters.Adapters;
+import io.peft4j.models.CausalLm;
+import io.peft4j.models.Tokenizer;
+import io.peft4j.safetensors.Dtype;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** A base model with its tokenizer and, if asked for, a saved adapter. */
+final class LoadedModel implements AutoCloseable {
+
+    private final Path directory;
+    private final @Nullable Path givenTokenizer;
+    private final CausalLm model;
+    private final @Nullable Tokenizer tokenizer;
+    private final @Nullable AdaptedModel adapter;
+
+    private LoadedModel(
+            Path directory,
+            @Nullable Path givenTokenizer,
+            CausalLm model,
+            @Nullable Tokenizer tokenizer,
+            @Nullable AdaptedModel adapter) {
+        this.directory = directory;
+        this.givenTokenizer = givenTokenizer;
+        this.model = model;
+        this.tokenizer = tokenizer;
+        this.adapter = adapter;
+    }
+
+    static LoadedModel open(Path directory, @Nullable Path adapter, PlaceOptions place)
+            throws IOException {
+        CausalLm model = CausalLm.load(directory, place.device());
+        Tokenizer tokenizer = null;
+        try {
+            Path given = place.tokenizer();
+            tokenizer =
+                    given != null ? Tokenizer.load(given) : Tokenizer.find(directory).orElse(null);
+            return new LoadedModel(
+                    directory,
+                    given,
+                    model,
+                    tokenizer,
+                    adapter == null ? null : Adapters.load(model.block(), adapter));
+        } catch (IOException | RuntimeException e) {
+            if (tokenizer != null) {
+                tokenizer.close();
+            }
+            model.close();
+            throw e;
+        }
+    }
+
+    CausalLm model() {
+        return model;
+    }
+
+    Optional<Tokenizer> tokenizer() {
+        return Optional.ofNullable(tokenizer);
+    }
+
+    Tokenizer requireTokenizer() {
+        return tokenizer()
+                .orElseThrow(
+                        () ->
+                                new UsageException(
+                                        directory
+                                                + " has no tokenizer.json; give --tokenizer with"
+                                                + " the tokenizer of this model"));
+    }
+
+    /** The tokens that end an answer: the model's and the tokenizer's. */
+    List<Long> eosIds() {
+        Set<Long> ids = new LinkedHashSet<>(model.config().eosIds());
+        if (tokenizer != null) {
+            tokenizer.eosId().ifPresent(ids::add);
+        }
+        return List.copyOf(ids);
+    }
+
+    /** Writes the model, weights as they are now, as a complete directory. */
+    void save(Path output, Dtype dtype) throws IOException {
+        model.save(output, dtype);
+        addTokenizer(output);
+    }
+
+    /** Puts the tokenizer of {@code --tokenizer}, if one was given, beside a saved model. */
+    void addTokenizer(Path output) throws IOException {
+        if (givenTokenizer != null) {
+            TokenizerFiles.copy(givenTokenizer, output);
+        }
+    }
+
+    AdaptedModel requireAdapter() {
+        return Optional.ofNullable(adapter).orElseThrow();
+    }
+
+    @Override
+    public void close() {
+        if (adapter != null) {
+            adapter.close();
+        }
+        if (tokenizer != null) {
+            tokenizer.close();
+        }
+        model.close();
+    }
+}

@@ -1,0 +1,100 @@
+package io.peft4j.cli;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import io.peft4j.adapters.MergeReport;
+import io.peft4j.safetensors.Dtype;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code merge}: writes a model whose weights hold the adapter. */
+@Command(
+        name = "merge",
+        description =
+                "Writes a complete Hugging Face directory with the adapter in the weights. Sums are"
+                        + " taken in float32 and rounded once.")
+final class MergeCommand implements Callable<Integer> {
+
+    @Spec private CommandSpec spec;
+    @Mixin private BaseModelOption base;
+    @Mixin private PlaceOptions place;
+
+    @Option(
+            names = "--adapter",
+            required = true,
+            paramLabel = "DIR",
+            description = "An adapter in PEFT's format.")
+    private Path adapter;
+
+    @Option(
+            names = "--output",
+            required = true,
+            paramLabel = "DIR",
+            description = "The new model's directory; it must be new or empty.")
+    private Path output;
+
+    @Option(
+            names = "--dtype",
+            paramLabel = "TYPE",
+            description = "float32, bfloat16 or float16 to write (default: the base model's).")
+    private @Nullable String dtype;
+
+    @Option(names = "--json", description = "Prints one JSON object.")
+    private boolean json;
+
+    @Override
+    public Integer call() throws IOException {
+        base.check();
+        place.check();
+        Checks.directory("--adapter", adapter);
+        OutputDirectory.requireEmpty(output);
+        FloatType given = dtype == null ? null : FloatType.parse(dtype);
+        try (LoadedModel loaded = LoadedModel.open(base.directory(), adapter, place)) {
+            Dtype written = given != null ? given.stored() : loaded.model().dtype();
+            MergeReport report = loaded.requireAdapter().merge();
+            loaded.save(output, written);
+            spec.commandLine()
+                    .getOut()
+                    .print(json ? Json.text(json(report, written)) + "\n" : text(report, written));
+        }
+        return 0;
+    }
+
+    private JsonObject json(MergeReport report, Dtype written) {
+        JsonObject object = new JsonObject();
+        object.addProperty("output", output.toString());
+        object.addProperty("dtype", written.torchName());
+        object.addProperty("largest_change", report.largest());
+        object.addProperty("relative_change", report.relative());
+        JsonArray sites = new JsonArray();
+        for (MergeReport.SiteChange change : report.sites()) {
+            JsonObject site = new JsonObject();
+            site.addProperty("path", change.path());
+            site.addProperty("largest_change", change.largest());
+            site.addProperty("relative_change", change.relative());
+            sites.add(site);
+        }
+        object.add("sites", sites);
+        return object;
+    }
+
+    private String text(MergeReport report, Dtype written) {
+        return String.format(
+                Locale.ROOT,
+                "merged %d weights, the largest change of an element is %.4g, of a weight %.4g of"
+                        + " its norm; wrote %s in %s%n",
+                report.sites().size(),
+                report.largest(),
+                report.relative(),
+                output,
+                written.torchName());
+    }
+}

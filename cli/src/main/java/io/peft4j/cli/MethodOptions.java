@@ -1,0 +1,101 @@
+package io.peft4j.cli;
+
+import io.peft4j.adapters.AdaptedModel;
+import io.peft4j.adapters.Adapters;
+import io.peft4j.lora.LowRankConfig;
+import io.peft4j.models.Decoder;
+import java.io.IOException;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** What train changes in a model: a new adapter, a saved one, or all weights. */
+final class MethodOptions {
+
+    private static final String LORA = "lora";
+    private static final int DEFAULT_RANK = 16;
+
+    @Option(
+            names = "--method",
+            paramLabel = "NAME",
+            description = "lora, dora or full, which trains all weights (default: lora).")
+    private @Nullable String method;
+
+    @Option(names = "--rank", paramLabel = "R", description = "The adapter's rank (default: 16).")
+    private @Nullable Integer rank;
+
+    @Option(
+            names = "--init-adapter",
+            paramLabel = "DIR",
+            description = "Trains this adapter on; its method, rank, alpha and targets hold.")
+    private @Nullable Path initAdapter;
+
+    @Mixin private AdapterOptions adapter;
+
+    void check() {
+        if (method != null) {
+            Methods.check("--method", method, true);
+        }
+        if (rank != null) {
+            Checks.between("--rank", rank, 1, 4096);
+        }
+        adapter.check();
+        if (isFull()) {
+            String reason = "--method full trains the model's own weights";
+            adapter.requireNone(reason);
+            if (rank != null || initAdapter != null) {
+                throw new UsageException(
+                        (rank != null ? "--rank" : "--init-adapter")
+                                + " cannot be given: "
+                                + reason);
+            }
+        }
+        if (initAdapter != null) {
+            Checks.directory("--init-adapter", initAdapter);
+        }
+    }
+
+    boolean isFull() {
+        return Methods.FULL.equals(method);
+    }
+
+    /** Puts the adapter on the model: a new one, or the one of {@code --init-adapter}. */
+    AdaptedModel attach(LoadedModel loaded, Path base, HyperParameters training)
+            throws IOException {
+        Decoder block = loaded.model().block();
+        if (initAdapter == null) {
+            return Adapters.attach(block, create(loaded, base.toString()), training.seed());
+        }
+        LowRankConfig config = readAgreed(initAdapter, block);
+        AdaptedModel adapted = Adapters.attach(block, config, training.seed());
+        try {
+            adapted.load(initAdapter);
+            return adapted;
+        } catch (IOException | RuntimeException e) {
+            adapted.close();
+            throw e;
+        }
+    }
+
+    private LowRankConfig create(LoadedModel loaded, String baseModel) {
+        return adapter.create(
+                method == null ? LORA : method,
+                rank == null ? DEFAULT_RANK : rank,
+                loaded.model().config().defaultTargetModules(),
+                baseModel);
+    }
+
+    /** Reads the saved config and refuses flags that say something else. */
+    private LowRankConfig readAgreed(Path directory, Decoder block) throws IOException {
+        if (!(Adapters.readConfig(directory) instanceof LowRankConfig config)) {
+            throw new UsageException(
+                    "--init-adapter " + directory + ": expected a LoRA or DoRA adapter");
+        }
+        String source = directory.toString();
+        AdapterOptions.requireEqual("--method", method, config.method(), source);
+        AdapterOptions.requireEqual("--rank", rank, config.rank(), source);
+        adapter.requireAgreement(config, block, source);
+        return config;
+    }
+}

@@ -1,0 +1,85 @@
+package io.peft4j.cli;
+
+import ai.djl.ndarray.types.Shape;
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import io.peft4j.adapters.TargetModules;
+import io.peft4j.models.ModelConfig;
+import io.peft4j.models.Tokenizer;
+import io.peft4j.safetensors.ShardedSafetensors;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** What a model directory holds. */
+final class ModelFacts {
+
+    private static final String WEIGHT = ".weight";
+
+    private ModelFacts() {}
+
+    static JsonObject of(Path directory, @Nullable Path tokenizer) throws IOException {
+        ModelConfig config = ModelConfig.read(directory.resolve("config.json"));
+        JsonObject facts = new JsonObject();
+        facts.addProperty("kind", "model");
+        facts.addProperty("architecture", config.modelType());
+        facts.addProperty("parameters", config.parameterCount());
+        facts.addProperty("layers", config.layers().size());
+        facts.addProperty("hidden_size", config.hiddenSize());
+        facts.addProperty("head_dim", config.headDim());
+        facts.addProperty("vocabulary", config.vocabularySize());
+        facts.addProperty("context_length", config.contextLength());
+        facts.addProperty("tied_head", config.hasTiedHead());
+        facts.addProperty("dtype", config.dtype().map(d -> d.torchName()).orElse(null));
+        facts.addProperty("tokenizer", tokenizer(directory, tokenizer));
+        JsonArray targets = new JsonArray();
+        config.defaultTargetModules().forEach(targets::add);
+        facts.add("target_modules", targets);
+        facts.add("sites", sites(config));
+        try (ShardedSafetensors file = ShardedSafetensors.open(directory)) {
+            facts.add("tensors", TensorFacts.of(file));
+        }
+        return facts;
+    }
+
+    private static @Nullable String tokenizer(Path directory, @Nullable Path given)
+            throws IOException {
+        Optional<Tokenizer> found =
+                given == null ? Tokenizer.find(directory) : Optional.of(Tokenizer.load(given));
+        try (Tokenizer tokenizer = found.orElse(null)) {
+            return tokenizer == null ? null : tokenizer.size() + " tokens";
+        }
+    }
+
+    /** The sites of an adapter with default targets. */
+    private static JsonArray sites(ModelConfig config) {
+        Map<String, Shape> matrices = new LinkedHashMap<>();
+        config.tensors()
+                .forEach(
+                        (name, shape) -> {
+                            if (name.endsWith(WEIGHT) && shape.dimension() == 2) {
+                                matrices.put(
+                                        name.substring(0, name.length() - WEIGHT.length()), shape);
+                            }
+                        });
+        JsonArray sites = new JsonArray();
+        for (String path :
+                TargetModules.of(config.defaultTargetModules().toArray(new String[0]))
+                        .select(matrices.keySet(), matrices.keySet(), Set.of())) {
+            JsonObject site = new JsonObject();
+            site.addProperty("site", path);
+            JsonArray shape = new JsonArray();
+            for (long size : Objects.requireNonNull(matrices.get(path)).getShape()) {
+                shape.add(size);
+            }
+            site.add("shape", shape);
+            sites.add(site);
+        }
+        return sites;
+    }
+}

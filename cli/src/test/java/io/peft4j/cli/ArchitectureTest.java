@@ -1,0 +1,136 @@
+package io.peft4j.cli;
+
+import static com.tngtech.archunit.core.domain.JavaCall.Predicates.target;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.equivalentTo;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideOutsideOfPackage;
+import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nameMatching;
+import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.With.owner;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.fields;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
+import com.tngtech.archunit.core.domain.JavaModifier;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchRule;
+import java.io.ObjectInputStream;
+import java.nio.file.Files;
+
+/** The house of ARCHITECTURE.md, as rules. */
+@AnalyzeClasses(packages = "io.peft4j", importOptions = ImportOption.DoNotIncludeTests.class)
+final class ArchitectureTest {
+
+    @ArchTest
+    static final ArchRule importsPointDownOnly =
+            layeredArchitecture()
+                    .consideringOnlyDependenciesInLayers()
+                    .layer("cli")
+                    .definedBy("io.peft4j.cli..")
+                    .layer("tuning")
+                    .definedBy("io.peft4j.tuning..")
+                    .layer("models")
+                    .definedBy("io.peft4j.models..")
+                    .layer("dora")
+                    .definedBy("io.peft4j.dora..")
+                    .layer("lora")
+                    .definedBy("io.peft4j.lora..")
+                    .layer("adapters")
+                    .definedBy("io.peft4j.adapters..")
+                    .layer("files and formats")
+                    .definedBy("io.peft4j.safetensors..", "io.peft4j.files..", "io.peft4j.text..")
+                    .layer("torch")
+                    .definedBy("io.peft4j.torch..")
+                    .whereLayer("cli")
+                    .mayNotBeAccessedByAnyLayer()
+                    .whereLayer("tuning")
+                    .mayOnlyBeAccessedByLayers("cli")
+                    .whereLayer("models")
+                    .mayOnlyBeAccessedByLayers("tuning", "cli")
+                    .whereLayer("dora")
+                    .mayOnlyBeAccessedByLayers("models", "tuning", "cli")
+                    .whereLayer("lora")
+                    .mayOnlyBeAccessedByLayers("dora", "models", "tuning", "cli")
+                    .whereLayer("adapters")
+                    .mayOnlyBeAccessedByLayers("lora", "dora", "models", "tuning", "cli");
+
+    @ArchTest
+    static final ArchRule theLayersBelowKnowNoneAbove =
+            noClasses()
+                    .that()
+                    .resideInAnyPackage(
+                            "io.peft4j.torch..",
+                            "io.peft4j.safetensors..",
+                            "io.peft4j.files..",
+                            "io.peft4j.text..")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAnyPackage(
+                            "io.peft4j.adapters..",
+                            "io.peft4j.lora..",
+                            "io.peft4j.dora..",
+                            "io.peft4j.models..",
+                            "io.peft4j.tuning..",
+                            "io.peft4j.cli..");
+
+    @ArchTest
+    static final ArchRule noPackagesDependOnEachOtherInACircle =
+            slices().matching("io.peft4j.(*)..").should().beFreeOfCycles();
+
+    @ArchTest
+    static final ArchRule javaObjectsAreNeverDeserialised =
+            noClasses().should().dependOnClassesThat().areAssignableTo(ObjectInputStream.class);
+
+    @ArchTest
+    static final ArchRule filesAreWrittenAtomically =
+            noClasses()
+                    .that()
+                    .resideOutsideOfPackages("io.peft4j.files..", "io.peft4j.testdata..")
+                    .and()
+                    .doNotHaveFullyQualifiedName("io.peft4j.cli.PeakMemory") // writes to /proc
+                    .should()
+                    .callMethodWhere(
+                            target(owner(equivalentTo(Files.class)))
+                                    .and(
+                                            target(
+                                                    nameMatching(
+                                                            "write|writeString|newBufferedWriter"
+                                                                    + "|newOutputStream"))));
+
+    @ArchTest
+    static final ArchRule onlyTheCommandLinePrints =
+            noClasses()
+                    .that(
+                            resideOutsideOfPackage("io.peft4j.cli..")
+                                    .and(resideOutsideOfPackage("io.peft4j.examples..")))
+                    .should()
+                    .accessField(System.class, "out")
+                    .orShould()
+                    .accessField(System.class, "err");
+
+    @ArchTest
+    static final ArchRule loggingGoesThroughSlf4j =
+            noClasses().should().dependOnClassesThat().resideInAPackage("java.util.logging..");
+
+    @ArchTest
+    static final ArchRule nullIsOptInEverywhere =
+            classes()
+                    .that(resideInAPackage("io.peft4j.."))
+                    .and()
+                    .haveSimpleName("package-info")
+                    .should()
+                    .beAnnotatedWith("org.jspecify.annotations.NullMarked");
+
+    @ArchTest
+    static final ArchRule nothingPublicIsMutableAndStatic =
+            fields().that()
+                    .areStatic()
+                    .and()
+                    .arePublic()
+                    .should()
+                    .haveModifier(JavaModifier.FINAL)
+                    .allowEmptyShould(true);
+}

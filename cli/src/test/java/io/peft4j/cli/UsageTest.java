@@ -1,0 +1,157 @@
+package io.peft4j.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.peft4j.testdata.TestData;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Wrong requests: exit code 2, one line on stderr, nothing on stdout. */
+final class UsageTest {
+
+    private static final Path MODEL = TestData.path("golden/openelm/model");
+
+    @TempDir private Path directory;
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            textBlock =
+                    """
+                    --rank 0                 | --rank must be from 1 to 4096, but is 0
+                    --rank two               | Invalid value for option '--rank': 'two' is not an int
+                    --dropout 1              | --dropout must be at least 0 and below 1, but is 1.0
+                    --dropout NaN            | --dropout must be at least 0 and below 1, but is NaN
+                    --alpha Infinity         | --alpha must be a finite number, but is Infinity
+                    --method foo             | --method must be lora, dora or full, but is "foo"
+                    --init best              | --init must be default or gaussian, but is "best"
+                    --target-modules a,,b    | --target-modules: target modules "a,,b": a name between the commas is empty
+                    --target-modules re:(    | --target-modules: "(" is not a regular expression
+                    --learning-rate -1       | --learning-rate must be a number from 0 up, but is -1.0
+                    --batch-size 0           | --batch-size must be at least 1, but is 0
+                    --gradient-accumulation 0| --gradient-accumulation must be at least 1, but is 0
+                    --max-steps -5           | --max-steps must be at least 1, but is -5
+                    --epochs 0               | --epochs must be a number above 0, but is 0.0
+                    --warmup-steps -1        | --warmup-steps must be at least 0, but is -1
+                    --scheduler step         | --scheduler must be constant, linear or cosine, but is "step"
+                    --weight-decay -0.1      | --weight-decay must be a number from 0 up, but is -0.1
+                    --max-grad-norm -1       | --max-grad-norm must be a number from 0 up, but is -1.0
+                    --max-length 1           | --max-length must be at least 2, but is 1
+                    --eval-steps 0           | --eval-steps must be at least 1, but is 0
+                    --save-steps 0           | --save-steps must be at least 1, but is 0
+                    --dtype float64          | --dtype must be float32, bfloat16 or float16, but is "float64"
+                    --dtype bfloat16         | computing in it is not supported yet
+                    --device tpu             | --device must be cpu, gpu or gpuN such as gpu1, but is "tpu"
+                    --device gpu             | --device gpu:
+                    --tokenizer /nowhere     | --tokenizer: no such file or directory: /nowhere
+                    --init-adapter /nowhere  | --init-adapter: no such directory: /nowhere
+                    --eval-data /nowhere     | --eval-data: no such file: /nowhere
+                    --lerning-rate 1         | nearest: --learning-rate
+                    --method full --rank 4   | --rank cannot be given: --method full
+                    --method full --init-adapter . | --init-adapter cannot be given: --method full
+                    --method full --alpha 4  | --alpha cannot be given: --method full
+                    """)
+    void aWrongTrainingFlagIsNamedWithWhatItTakes(String flags, String message) throws Exception {
+        List<Object> args =
+                new ArrayList<>(
+                        List.of("train", "--model", MODEL, "--data", data(), "--output", "x"));
+        args.addAll(List.of(flags.split(" ")));
+        assertRefused(CommandRun.of(args.toArray()), message);
+    }
+
+    @Test
+    void noCommandIsRefusedWithTheCommands() {
+        assertRefused(CommandRun.of(), "say what to do: train, eval, generate, merge, inspect");
+    }
+
+    @Test
+    void aMistypedCommandIsAnsweredWithTheNearest() {
+        assertRefused(CommandRun.of("evl"), "nearest: eval");
+    }
+
+    @Test
+    void aMissingModelDirectoryIsNamed() throws Exception {
+        assertRefused(
+                CommandRun.of("eval", "--model", "/nowhere", "--data", data()),
+                "--model: no such directory: /nowhere");
+    }
+
+    @Test
+    void aFileInPlaceOfAModelDirectoryIsNamed() throws Exception {
+        assertRefused(
+                CommandRun.of("eval", "--model", data(), "--data", data()),
+                "--model: expected a directory, found a file");
+    }
+
+    @Test
+    void aDirectoryOfNeitherKindIsNotInspected() {
+        assertRefused(
+                CommandRun.of("inspect", directory), "expected config.json or adapter_config.json");
+    }
+
+    @Test
+    void anOutputThatHoldsARunIsKept() throws Exception {
+        Path output = Files.createDirectory(directory.resolve("run"));
+        Files.writeString(output.resolve("adapter_config.json"), "{}");
+        assertRefused(
+                CommandRun.of("train", "--model", MODEL, "--data", data(), "--output", output),
+                "already holds adapter_config.json; --resume");
+    }
+
+    @Test
+    void mergeWritesIntoNoDirectoryThatHasAnything() throws Exception {
+        assertRefused(
+                CommandRun.of(
+                        "merge",
+                        "--model",
+                        MODEL,
+                        "--adapter",
+                        TestData.path("golden/openelm/lora"),
+                        "--output",
+                        data().getParent()),
+                "is not empty");
+    }
+
+    @Test
+    void verboseAddsTheStackTrace() {
+        CommandRun run = CommandRun.of("inspect", directory, "--verbose");
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.err()).contains("\tat io.peft4j.cli.InspectCommand");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"train", "eval", "generate", "merge", "inspect", "compare"})
+    void everyCommandHasHelp(String command) {
+        CommandRun run = CommandRun.of(command, "--help");
+        assertThat(run.code()).isZero();
+        assertThat(run.out()).startsWith("Usage: peft4j " + command).contains("--verbose");
+        assertThat(run.err()).isEmpty();
+    }
+
+    @Test
+    void theVersionNamesTheLibraries() {
+        CommandRun run = CommandRun.of("--version");
+        assertThat(run.code()).isZero();
+        assertThat(run.out()).contains("peft4j 0.").contains("DJL 0.36.0, PyTorch 2.7.1");
+    }
+
+    private Path data() throws Exception {
+        Path file = directory.resolve("data.jsonl");
+        Files.writeString(file, "{\"input_ids\": [1, 5, 9, 12]}\n");
+        return file;
+    }
+
+    private static void assertRefused(CommandRun run, String message) {
+        assertThat(run.err()).startsWith("peft4j: ").contains(message).endsWith("\n");
+        assertThat(run.err().lines()).hasSize(1);
+        assertThat(run.out()).isEmpty();
+        assertThat(run.code()).isEqualTo(2);
+    }
+}
