@@ -20,13 +20,13 @@ final class Attention extends NamedBlock {
     private final @Nullable RmsNorm queryNorm;
     private final @Nullable RmsNorm keyNorm;
     private final AdaptableLinear output;
-    private final NDArray keyValueHeads;
+    private final int keyValueHeads;
 
     Attention(Architecture architecture, LayerShape shape) {
         ModuleNames names = architecture.names();
         int hidden = architecture.hiddenSize();
         int dim = architecture.headDim();
-        keyValueHeads = Kernels.constant(shape.keyValueHeads());
+        keyValueHeads = shape.keyValueHeads();
         queryKeyValue =
                 addChildBlock(
                         names.queryKeyValue(),
@@ -61,16 +61,17 @@ final class Attention extends NamedBlock {
     private NDList heads(
             NDManager scope, NDArray projected, Pass pass, KeyValueCache.@Nullable Layer cache) {
         TextModule kernels = Kernels.DECODER;
+        NDArray headCount = Kernels.constant(keyValueHeads);
         NDArray position = cache == null ? Kernels.constant(0) : cache.position();
         if (queryNorm == null || keyNorm == null) {
             return kernels.callList(
-                    scope, "heads", projected, keyValueHeads, pass.cos(), pass.sin(), position);
+                    scope, "heads", projected, headCount, pass.cos(), pass.sin(), position);
         }
         return kernels.callList(
                 scope,
                 "normed_heads",
                 projected,
-                keyValueHeads,
+                headCount,
                 pass.cos(),
                 pass.sin(),
                 position,
@@ -85,6 +86,7 @@ final class Attention extends NamedBlock {
         NDArray k = heads.get(1);
         NDArray v = heads.get(2);
         TextModule kernels = Kernels.DECODER;
+        NDArray headCount = Kernels.constant(keyValueHeads);
         if (cache != null) {
             return kernels.call(
                     scope,
@@ -92,15 +94,15 @@ final class Attention extends NamedBlock {
                     q,
                     k,
                     v,
-                    keyValueHeads,
+                    headCount,
                     cache.keys(),
                     cache.values(),
                     cache.position());
         }
         NDArray mask = pass.mask();
         return mask == null
-                ? kernels.call(scope, "causal_attention", q, k, v, keyValueHeads)
-                : kernels.call(scope, "masked_attention", q, k, v, keyValueHeads, mask);
+                ? kernels.call(scope, "causal_attention", q, k, v, headCount)
+                : kernels.call(scope, "masked_attention", q, k, v, headCount, mask);
     }
 
     @Override

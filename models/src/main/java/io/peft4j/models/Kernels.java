@@ -29,16 +29,6 @@ final class Kernels {
         return NUMBERS.computeIfAbsent(value, v -> MANAGER.create(value));
     }
 
-    /**
-     * Copies rows into a tensor in place. {@code NDArray.copyTo} would put a Java buffer in the
-     * place of the tensor's own memory, which views of it do not see.
-     */
-    static void putRows(NDArray rows, NDArray target, long first) {
-        try (NDManager host = rows.getManager().newSubManager(Device.cpu())) {
-            DECODER.call(host, "put_rows", rows, target, host.create(first));
-        }
-    }
-
     /** Tells whether backward from an array would reach anything. */
     static boolean isTracked(NDArray array) {
         try (NDArray tracked = DECODER.call(array.getManager(), "is_tracked", array)) {

@@ -6,6 +6,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import io.peft4j.torch.GradMode;
 import io.peft4j.torch.Gradients;
+import io.peft4j.torch.Tensors;
 
 /**
  * Next-token cross entropy, and its gradient, without all logits at once.
@@ -77,7 +78,7 @@ final class NextTokenLoss {
                     NDArray targets = labels.targets(scope, from, to);
                     NDList lossAndGradient = lossesAndGradient(scope, logits, targets, scale);
                     Gradients.backward(logits, lossAndGradient.get(1));
-                    Kernels.putRows(x.getGradient(), upstream, from);
+                    Tensors.copy(x.getGradient(), Kernels.rows(scope, upstream, from, to));
                     addTo(sums, labels, from, lossAndGradient.get(0));
                 }
             }

@@ -12,11 +12,11 @@ import org.jspecify.annotations.Nullable;
 final class RmsNorm extends NamedBlock {
 
     private final Parameter weight;
-    private final NDArray epsilon;
+    private final double epsilon;
 
     RmsNorm(int width, double epsilon) {
         weight = addWeight(Parameter.Type.GAMMA, width);
-        this.epsilon = Kernels.constant(epsilon);
+        this.epsilon = epsilon;
     }
 
     Parameter weight() {
@@ -24,11 +24,11 @@ final class RmsNorm extends NamedBlock {
     }
 
     NDArray epsilon() {
-        return epsilon;
+        return Kernels.constant(epsilon);
     }
 
     NDArray apply(NDManager owner, NDArray x, Weights weights) {
-        return Kernels.DECODER.call(owner, "rms_norm", x, weights.value(weight), epsilon);
+        return Kernels.DECODER.call(owner, "rms_norm", x, weights.value(weight), epsilon());
     }
 
     @Override

@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.peft4j.torch.GradMode;
+import io.peft4j.torch.Tensors;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 
@@ -50,17 +51,12 @@ final class RowWriter implements AutoCloseable {
         staging.clear().limit(count * Float.BYTES);
         staging.asFloatBuffer().put(values);
         long row = rowElements(target.getShape());
-        Shape shape =
-                target.getShape().dimension() < 2 ? new Shape(count) : rowsOf(target, count / row);
         try (GradMode off = GradMode.disabled();
                 NDManager scope = manager.newSubManager()) {
-            Kernels.putRows(
-                    scope.create(staging, shape, DataType.FLOAT32), target, firstElement / row);
+            NDArray view =
+                    Kernels.rows(scope, target, firstElement / row, (firstElement + count) / row);
+            Tensors.copy(scope.create(staging, view.getShape(), DataType.FLOAT32), view);
         }
-    }
-
-    private static Shape rowsOf(NDArray target, long rows) {
-        return new Shape(rows).addAll(target.getShape().slice(1));
     }
 
     @Override

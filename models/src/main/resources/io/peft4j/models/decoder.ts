@@ -132,10 +132,6 @@
     _0 = torch.scatter_add_(d, 1, t, torch.full_like(loss, -1.))
     return (torch.squeeze(loss, 1), torch.to(torch.mul_(d, float(scale)), ops.prim.dtype(logits)))
 
-  # Copies rows into a larger tensor, in place.
-  def put_rows(self, rows: Tensor, target: Tensor, first: Tensor) -> Tensor:
-    return torch.copy_(torch.narrow(target, 0, int(first), torch.size(rows, 0)), rows)
-
   # Whether backward from x would reach anything; NDArray.hasGradient tells so of leaves only.
   def is_tracked(self, x: Tensor) -> Tensor:
     return torch.tensor(ops.prim.requires_grad(x))

@@ -18,7 +18,9 @@ import io.peft4j.testdata.TestData;
 import io.peft4j.torch.GradMode;
 import java.io.IOException;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -178,6 +180,38 @@ class BaseModelGoldenTest {
                                             name,
                                             parameter.getArray().getGradient().toFloatArray(),
                                             full.floats(prefix + "grad." + name)));
+        }
+    }
+
+    @Test
+    void logitsKeepNoGraphWhateverTheThreadsMode() {
+        try (NDManager scope = NDManager.newBaseManager(Device.cpu(), "PyTorch");
+                GradMode recording = GradMode.enabled()) {
+            NDArray logits = model.logits(scope, golden.array("input_ids"), null);
+            assertThat(Kernels.isTracked(logits)).isFalse();
+        }
+    }
+
+    @Test
+    void severalThreadsReadOneModel() {
+        try (CausalLm shared = Golden.load()) {
+            List<Integer> lengths = List.of(3, 17, 64, 40, 5, 64, 1, 33);
+            List<float[]> alone = lengths.stream().map(n -> logits(shared, n)).toList();
+            try (CausalLm fresh = Golden.load()) {
+                List<float[]> together =
+                        lengths.parallelStream().map(n -> logits(fresh, n)).toList();
+                for (int i = 0; i < alone.size(); i++) {
+                    assertClose("length " + lengths.get(i), together.get(i), alone.get(i), 0);
+                }
+            }
+        }
+    }
+
+    private static float[] logits(CausalLm model, int length) {
+        try (NDManager scope = NDManager.newBaseManager(Device.cpu(), "PyTorch")) {
+            long[] ids = new Random(length).longs(length, 0, 264).toArray();
+            NDArray array = scope.create(ids, new Shape(1, length));
+            return model.logits(scope, array, null).toFloatArray();
         }
     }
 }
