@@ -98,7 +98,7 @@ final class MeasuredRuns {
     }
 
     private int evalSteps() {
-        return Math.max(1, training.steps(examples.size()) / EVALUATIONS);
+        return (training.steps(examples.size()) + EVALUATIONS - 1) / EVALUATIONS;
     }
 
     private double loss() {
