@@ -21,7 +21,7 @@ import picocli.CommandLine.Spec;
         description =
                 "Trains an adapter for each method and rank and compares them: held-out loss, speed,"
                         + " memory. Without flags: on the embedded model and data, into ./out. The"
-                        + " embedded model trains for 60 steps with learning rate 1e-3 unless told"
+                        + " embedded model trains for 60 steps with learning rate 5e-3 unless told"
                         + " otherwise.")
 final class CompareCommand implements Callable<Integer> {
 

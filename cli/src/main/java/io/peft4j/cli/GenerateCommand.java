@@ -41,9 +41,8 @@ final class GenerateCommand implements Callable<Integer> {
     @Option(
             names = "--max-new-tokens",
             paramLabel = "N",
-            defaultValue = "128",
-            description = "The longest continuation (default: ${DEFAULT-VALUE}).")
-    private int maxNewTokens;
+            description = "The longest continuation (default: 128, or what the context leaves).")
+    private @Nullable Integer maxNewTokens;
 
     @Option(
             names = "--temperature",
@@ -88,7 +87,9 @@ final class GenerateCommand implements Callable<Integer> {
             PrintWriter out = spec.commandLine().getOut();
             TextStream stream =
                     new TextStream(tokenizer, json ? text -> {} : text -> show(out, text));
-            long[] answer = new Generator().generate(loaded.model(), ids, config(loaded), stream);
+            long[] answer =
+                    new Generator()
+                            .generate(loaded.model(), ids, config(loaded, ids.length), stream);
             stream.finish();
             if (json) {
                 out.println(Json.text(json(ids.length, answer, stream.text())));
@@ -110,7 +111,9 @@ final class GenerateCommand implements Callable<Integer> {
         if (adapter != null) {
             Checks.directory("--adapter", adapter);
         }
-        Checks.atLeast("--max-new-tokens", maxNewTokens, 1);
+        if (maxNewTokens != null) {
+            Checks.atLeast("--max-new-tokens", maxNewTokens, 1);
+        }
         Checks.notNegative("--temperature", temperature);
         Checks.atLeast("--top-k", topK, 0);
         if (!(topP > 0 && topP <= 1)) {
@@ -118,9 +121,11 @@ final class GenerateCommand implements Callable<Integer> {
         }
     }
 
-    private GenerationConfig config(LoadedModel loaded) {
+    private GenerationConfig config(LoadedModel loaded, int promptTokens) {
+        int left = loaded.model().config().contextLength() - promptTokens;
+        int longest = maxNewTokens != null ? maxNewTokens : Math.max(1, Math.min(128, left));
         return GenerationConfig.builder()
-                .optMaxNewTokens(maxNewTokens)
+                .optMaxNewTokens(longest)
                 .optTemperature(temperature)
                 .optTopK(topK)
                 .optTopP(topP)

@@ -120,7 +120,7 @@ final class HyperParameters {
     /** Other defaults, for what no flag says: a small model that learns fast, in little time. */
     void preferShortRun() {
         if (givenLearningRate == null) {
-            learningRate = 1e-3;
+            learningRate = 5e-3;
         }
         if (givenEpochs == null && maxSteps == null) {
             maxSteps = 60;
