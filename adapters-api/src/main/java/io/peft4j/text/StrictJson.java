@@ -25,6 +25,9 @@ import java.nio.file.Path;
  */
 public final class StrictJson {
 
+    private static final String ADVICE =
+            "Use JsonReader.setStrictness(Strictness.LENIENT) to accept ";
+
     private StrictJson() {}
 
     /**
@@ -106,7 +109,8 @@ public final class StrictJson {
      * @return its first line
      */
     public static String firstLine(Exception failure) {
-        String message = String.valueOf(failure.getMessage());
+        // the parser advises its programmer; the reader of the message has only the file
+        String message = String.valueOf(failure.getMessage()).replace(ADVICE, "");
         int end = message.indexOf('\n');
         return end < 0 ? message : message.substring(0, end);
     }

@@ -13,6 +13,7 @@ import ai.djl.training.ParameterStore;
 import io.peft4j.torch.GradMode;
 import io.peft4j.torch.Gradients;
 import io.peft4j.torch.Tensors;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -200,6 +201,40 @@ public abstract class AdapterContract {
                                 }
                             });
             assertThat(model.up().weight().getArray().hasGradient()).isFalse();
+        }
+    }
+
+    @Test
+    void aGarbageCollectionBetweenForwardAndBackwardChangesNothing() throws InterruptedException {
+        try (TinyModel model = new TinyModel(true);
+                AdaptedModel adapted = Adapters.attach(model, config(2, true, ALL), 1);
+                NDManager scope = model.manager().newSubManager();
+                GradMode on = GradMode.enabled()) {
+            randomise(adapted);
+            NDArray x = scope.randomNormal(new Shape(3, TinyModel.IN));
+            NDArray upstream = scope.randomNormal(new Shape(3, TinyModel.OUT));
+            Gradients.backward(model.run(x, true), upstream);
+            AdapterState state = adapted.attachments().get(0).state();
+            Map<String, float[]> expected = takeGradients(state);
+            for (int i = 0; i < 5; i++) {
+                NDArray y = model.run(x, true);
+                overwriteFreedJavaBuffers();
+                Gradients.backward(y, upstream);
+                takeGradients(state)
+                        .forEach((key, g) -> assertThat(g).as(key).isEqualTo(expected.get(key)));
+            }
+        }
+    }
+
+    /** What a graph keeps must not lie in a Java buffer that nothing refers to any more. */
+    private static void overwriteFreedJavaBuffers() throws InterruptedException {
+        System.gc();
+        Thread.sleep(30); // buffers are freed by another thread
+        for (int i = 0; i < 2000; i++) {
+            ByteBuffer buffer = ByteBuffer.allocateDirect(4 + i % 60);
+            while (buffer.hasRemaining()) {
+                buffer.put((byte) 0x5a);
+            }
         }
     }
 

@@ -5,9 +5,10 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
-import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterStore;
 import io.peft4j.adapters.Site;
+import io.peft4j.torch.Tensors;
+import io.peft4j.torch.TextModule;
 
 /**
  * The pair of low-rank factors at one site and their scaling s: the update of the weight is \(s B
@@ -19,18 +20,23 @@ import io.peft4j.adapters.Site;
  */
 public final class LowRankPair implements AutoCloseable {
 
+    private static final TextModule KERNELS = TextModule.resource(LowRankPair.class, "lora.ts");
+
     private final int rank;
     private final double scaling;
     private final double dropout;
     private final Parameter a;
     private final Parameter b;
+    private final NDArray scale;
 
-    private LowRankPair(int rank, double scaling, double dropout, Parameter a, Parameter b) {
+    private LowRankPair(
+            int rank, double scaling, double dropout, Parameter a, Parameter b, NDArray scale) {
         this.rank = rank;
         this.scaling = scaling;
         this.dropout = dropout;
         this.a = a;
         this.b = b;
+        this.scale = scale;
     }
 
     /**
@@ -47,14 +53,16 @@ public final class LowRankPair implements AutoCloseable {
         int in = Math.toIntExact(site.inFeatures());
         float[] values = config.init().sampleA(rank, in, seed);
         Parameter a =
-                parameter("lora_A", owner, new Shape(rank, in), (m, s) -> m.create(values, s));
+                parameter("lora_A", owner, new Shape(rank, in), (m, s) -> Tensors.of(m, values, s));
         Parameter b =
                 parameter(
                         "lora_B",
                         owner,
                         new Shape(site.outFeatures(), rank),
                         (m, s) -> m.zeros(s, DataType.FLOAT32));
-        return new LowRankPair(rank, config.scaling(site.path()), config.dropout(), a, b);
+        double scaling = config.scaling(site.path());
+        NDArray scale = owner.create(scaling);
+        return new LowRankPair(rank, scaling, config.dropout(), a, b, scale);
     }
 
     private interface Values {
@@ -127,15 +135,12 @@ public final class LowRankPair implements AutoCloseable {
      * @return \(s B A\) (out, in)
      */
     public NDArray delta(NDArray weight, ParameterStore store, boolean training) {
-        try (NDManager scope = weight.getManager().newSubManager()) {
-            NDArray factorB = store.getValue(b, weight.getDevice(), training);
-            NDArray factorA = store.getValue(a, weight.getDevice(), training);
-            NDArray scaled = factorB.mul(scaling);
-            scaled.attach(scope);
-            NDArray delta = scaled.matMul(factorA);
-            delta.attach(weight.getManager());
-            return delta;
-        }
+        return KERNELS.call(
+                weight.getManager(),
+                "delta",
+                store.getValue(a, weight.getDevice(), training),
+                store.getValue(b, weight.getDevice(), training),
+                scale);
     }
 
     /**
@@ -147,17 +152,20 @@ public final class LowRankPair implements AutoCloseable {
      * @return \(s (x A^T) B^T\) (…, out)
      */
     public NDArray apply(NDArray x, ParameterStore store, boolean training) {
-        NDArray factorA = store.getValue(a, x.getDevice(), training);
-        NDArray factorB = store.getValue(b, x.getDevice(), training);
-        try (NDArray low = Linear.linear(x, factorA).singletonOrThrow()) { // (…, rank)
-            return Linear.linear(low, factorB).singletonOrThrow().muli(scaling);
-        }
+        return KERNELS.call(
+                x.getManager(),
+                "update",
+                x,
+                store.getValue(a, x.getDevice(), training),
+                store.getValue(b, x.getDevice(), training),
+                scale);
     }
 
-    /** Frees both factors; a second call does nothing. */
+    /** Frees all tensors; a second call does nothing. */
     @Override
     public void close() {
         a.close();
         b.close();
+        scale.close();
     }
 }

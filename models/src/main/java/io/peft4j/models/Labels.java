@@ -2,6 +2,8 @@ package io.peft4j.models;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.peft4j.torch.Tensors;
 import java.util.Arrays;
 
 /** The tokens of a batch that have a label, each seen from the token before it. */
@@ -77,12 +79,12 @@ final class Labels {
 
     /** Returns where the hidden states lie that predict a label, flat in (B, S). */
     NDArray positions(NDManager owner) {
-        return owner.create(positions);
+        return Tensors.of(owner, positions, new Shape(positions.length));
     }
 
     /** Returns some of the labels. */
     NDArray targets(NDManager owner, int from, int to) {
-        return owner.create(Arrays.copyOfRange(targets, from, to));
+        return Tensors.of(owner, Arrays.copyOfRange(targets, from, to), new Shape(to - from));
     }
 
     /** Returns the row of the batch that a label is in. */

@@ -2,9 +2,17 @@ package io.peft4j.torch;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 
 /**
- * Copies that stay in native memory.
+ * Tensors in libtorch's own memory.
+ *
+ * <p>{@code NDManager.create} from Java values leaves the numbers in a Java buffer that dies with
+ * the Java object. A graph for backward that has kept the tensor does not keep the buffer: when the
+ * object is closed between forward and backward and the garbage collector comes by, backward reads
+ * freed memory. DJL's arithmetic with a Java number, as in {@code array.mul(2)}, makes and closes
+ * such a tensor each time. So whatever a graph may keep is made here, and numbers go into {@link
+ * TextModule} methods. The buffer's alignment also differs from run to run.
  *
  * <p>{@code NDArray.copyTo} and {@code duplicate} go through a Java buffer, which then takes the
  * place of the target's own memory: views of the target do not see the copy, the memory lives only
@@ -22,6 +30,34 @@ public final class Tensors {
                     """);
 
     private Tensors() {}
+
+    /**
+     * Creates a FLOAT32 tensor in native memory.
+     *
+     * @param owner the manager of the tensor
+     * @param values the elements, row by row
+     * @param shape the shape
+     * @return the tensor
+     */
+    public static NDArray of(NDManager owner, float[] values, Shape shape) {
+        try (NDArray inJava = owner.create(values, shape)) {
+            return clone(owner, inJava);
+        }
+    }
+
+    /**
+     * Creates an INT64 tensor in native memory.
+     *
+     * @param owner the manager of the tensor
+     * @param values the elements, row by row
+     * @param shape the shape
+     * @return the tensor
+     */
+    public static NDArray of(NDManager owner, long[] values, Shape shape) {
+        try (NDArray inJava = owner.create(values, shape)) {
+            return clone(owner, inJava);
+        }
+    }
 
     /**
      * Overwrites a tensor in place; views of it see the new values.

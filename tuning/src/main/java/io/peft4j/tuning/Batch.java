@@ -3,6 +3,7 @@ package io.peft4j.tuning;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.peft4j.torch.Tensors;
 import java.util.Arrays;
 import java.util.List;
 
@@ -26,7 +27,7 @@ record Batch(NDArray ids, NDArray labels) implements AutoCloseable {
             System.arraycopy(example.labels(), 0, labels, row * length, example.length());
         }
         Shape shape = new Shape(examples.size(), length);
-        return new Batch(owner.create(ids, shape), owner.create(labels, shape));
+        return new Batch(Tensors.of(owner, ids, shape), Tensors.of(owner, labels, shape));
     }
 
     @Override
