@@ -27,7 +27,7 @@ public final class AdaptedModel implements AutoCloseable {
     private final List<Attachment> attachments;
     private final AtomicInteger disabled = new AtomicInteger();
     private volatile boolean merged;
-    private boolean closed;
+    private volatile boolean closed;
 
     private AdaptedModel(Block base, AdapterConfig config, List<Attachment> attachments) {
         this.base = base;
