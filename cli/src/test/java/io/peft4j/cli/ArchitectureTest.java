@@ -12,12 +12,14 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
+import ai.djl.ndarray.NDArray;
 import com.tngtech.archunit.core.domain.JavaModifier;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 import java.io.ObjectInputStream;
+import java.nio.Buffer;
 import java.nio.file.Files;
 
 /** The house of ARCHITECTURE.md, as rules. */
@@ -113,6 +115,17 @@ final class ArchitectureTest {
                     .accessField(System.class, "out")
                     .orShould()
                     .accessField(System.class, "err");
+
+    /** DJL's copies put a Java buffer in the place of a tensor's memory; Tensors has others. */
+    @ArchTest
+    static final ArchRule tensorsAreCopiedInNativeMemory =
+            noClasses()
+                    .should()
+                    .callMethod(NDArray.class, "copyTo", NDArray.class)
+                    .orShould()
+                    .callMethod(NDArray.class, "duplicate")
+                    .orShould()
+                    .callMethod(NDArray.class, "set", Buffer.class);
 
     @ArchTest
     static final ArchRule loggingGoesThroughSlf4j =

@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A TorchScript module that is written as text: every ATen operator becomes reachable from Java,
@@ -127,11 +128,11 @@ public final class TextModule implements AutoCloseable {
     public NDList callLists(
             NDManager owner, String method, List<NDList> lists, NDArray... arguments) {
         NDList inputs = new NDList();
-        List<String> names = new ArrayList<>();
+        List<@Nullable String> names = new ArrayList<>();
         int number = 0;
         for (NDList list : lists) {
             for (NDArray array : list) {
-                names.add(String.valueOf(array.getName()));
+                names.add(array.getName());
                 array.setName("list" + number + "[]");
                 inputs.add(array);
             }
@@ -143,7 +144,7 @@ public final class TextModule implements AutoCloseable {
             return run(owner, method, all);
         } finally {
             for (int i = 0; i < inputs.size(); i++) {
-                inputs.get(i).setName("null".equals(names.get(i)) ? null : names.get(i));
+                inputs.get(i).setName(names.get(i));
             }
         }
     }

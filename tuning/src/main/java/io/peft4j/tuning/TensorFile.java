@@ -6,6 +6,7 @@ import io.peft4j.safetensors.SafetensorsFile;
 import io.peft4j.safetensors.SafetensorsWriter;
 import io.peft4j.safetensors.TensorSource;
 import io.peft4j.torch.GradMode;
+import io.peft4j.torch.Tensors;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -52,7 +53,7 @@ final class TensorFile {
                 try (NDArray copy =
                         array.getManager()
                                 .create(file.toFloats(entry.getKey()), array.getShape())) {
-                    copy.copyTo(array);
+                    Tensors.copy(copy, array);
                 }
             }
         }
