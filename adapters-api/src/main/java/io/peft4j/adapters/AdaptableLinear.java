@@ -13,8 +13,9 @@ import ai.djl.util.Preconditions;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A linear layer with a place for an adapter: \(Y = XW^T + b\), or \(Y = XW'^T + b\) while an
- * adapter is attached and active.
+ * A linear layer that asks for its adapters' fast form: \(Y = XW^T + b\), or \(Y = XW'^T + b'\)
+ * below an {@link AdaptedModel}. Models that are written for adapters use it; DJL's own {@link
+ * Linear} is served as well, wherever it is in a model.
  *
  * <p>Shapes: X (…, in), W (out, in), b (out), Y (…, out). The weight and bias are base parameters;
  * {@link Adapters#attach} freezes them.
@@ -28,7 +29,6 @@ public final class AdaptableLinear extends AbstractBlock {
     private final boolean outputHead;
     private final Parameter weight;
     private final @Nullable Parameter bias;
-    private @Nullable AdapterSlot slot;
 
     private AdaptableLinear(Builder builder) {
         super(VERSION);
@@ -63,23 +63,7 @@ public final class AdaptableLinear extends AbstractBlock {
     }
 
     Site site(String path) {
-        return new Site(path, outFeatures, inFeatures, outputHead);
-    }
-
-    /** Puts an adapter in place; its parameters become this block's. */
-    void attach(AdapterSlot adapter) {
-        if (slot != null) {
-            throw new IllegalStateException("this layer already has an adapter; detach it first");
-        }
-        slot = adapter;
-        adapter.state().parameters().values().forEach(this::addParameter);
-    }
-
-    void detach() {
-        if (slot != null) {
-            slot.state().parameters().values().forEach(p -> parameters.remove(p.getName()));
-            slot = null;
-        }
+        return Site.linear(path, outFeatures, inFeatures, outputHead);
     }
 
     /** {@inheritDoc} */
@@ -90,13 +74,13 @@ public final class AdaptableLinear extends AbstractBlock {
             boolean training,
             @Nullable PairList<String, Object> params) {
         NDArray x = inputs.singletonOrThrow();
+        if (parameterStore instanceof AdaptedStore adapted) {
+            return new NDList(adapted.linear(weight, bias, x, training));
+        }
         Device device = x.getDevice();
         NDArray w = parameterStore.getValue(weight, device, training);
         NDArray b = bias == null ? null : parameterStore.getValue(bias, device, training);
-        if (slot == null || !slot.active()) {
-            return Linear.linear(x, w, b);
-        }
-        return new NDList(slot.state().linear(x, w, b, parameterStore, training));
+        return Linear.linear(x, w, b);
     }
 
     /** {@inheritDoc} */

@@ -2,290 +2,520 @@ package io.peft4j.adapters;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
+import ai.djl.training.ParameterStore;
 import io.peft4j.torch.GradMode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A model with an adapter on it.
+ * A frozen base model with named adapters on it.
  *
- * <p>The base block stays the caller's and is used as before: while the adapter is in effect, its
- * forward is the adapted one. Closing this object takes the adapter off and frees it.
+ * <p>{@link #block()} is the adapted model: train it with DJL's Trainer, serve it with DJL's
+ * Predictor. The base block stays the caller's and stays the base model. Which adapters are in
+ * effect is set for all threads by {@link #activate}, or for a request by a scope of its thread
+ * ({@link #use}, {@link #disableAdapter}); the updates of several add. Only {@link #merge} changes
+ * base weights.
+ *
+ * <p>Forwards may run in many threads while adapters are added, loaded, activated and deleted in
+ * another: each uses the adapters that were in effect when it began. Merging and unmerging need a
+ * moment without forwards. An operation that fails changes nothing.
  */
 public final class AdaptedModel implements AutoCloseable {
 
+    /** The name that an adapter has unless it is given one, as in PEFT. */
+    public static final String DEFAULT = "default";
+
     private final Block base;
-    private final AdapterConfig config;
-    private final List<Attachment> attachments;
-    private final AtomicInteger disabled = new AtomicInteger();
-    private volatile boolean merged;
+    private final BaseModel layout;
+    private final AdaptedBlock block;
+    private final Activations activations = new Activations();
+    private final LinearSwap swap;
+    private Runnable onClose = () -> {};
+
+    /** By name, in the order of adding; replaced whole, so that readers need no lock. */
+    private volatile Map<String, Adapter> adapters = Map.of();
+
+    private volatile @Nullable Merge merge;
+    private volatile boolean partial;
     private volatile boolean closed;
 
-    private AdaptedModel(Block base, AdapterConfig config, List<Attachment> attachments) {
+    AdaptedModel(Block base) {
         this.base = base;
-        this.config = config;
-        this.attachments = attachments;
-    }
-
-    static AdaptedModel attach(
-            Block base, AdapterConfig config, Map<Site, AdaptableLinear> chosen, long seed) {
-        List<Attachment> attachments = new ArrayList<>();
-        AdaptedModel model = new AdaptedModel(base, config, attachments);
-        try (GradMode off = GradMode.disabled()) {
-            chosen.forEach((site, linear) -> attachments.add(model.create(site, linear, seed)));
-        } catch (RuntimeException e) {
-            attachments.forEach(a -> a.state().close());
-            throw e;
-        }
+        layout = new BaseModel(base);
+        swap = LinearSwap.in(base);
+        block = new AdaptedBlock(base, this);
         base.freezeParameters(true);
-        attachments.forEach(a -> a.linear().attach(new AdapterSlot(a.state(), model::isInEffect)));
-        return model;
-    }
-
-    private Attachment create(Site site, AdaptableLinear linear, long seed) {
-        NDArray weight = linear.weight().getArray();
-        NDManager owner = weight.getManager();
-        long siteSeed = 31 * seed + site.path().hashCode(); // String.hashCode is specified
-        return new Attachment(site, linear, config.create(site, weight, owner, siteSeed));
+        if (base instanceof AdapterHost host) {
+            host.setAdapters(this);
+        }
     }
 
     /**
-     * Returns the adapter's settings.
+     * Gives the store to use in the place of one, with the adapters that are in effect on this
+     * thread now; for an {@link AdapterHost}.
      *
-     * @return the config
+     * @param inner the store that holds the values; its manager must live as long as one pass
+     * @return a store for one pass
      */
-    public AdapterConfig config() {
-        return config;
+    public ParameterStore store(ParameterStore inner) {
+        if (inner instanceof AdaptedStore) {
+            return inner;
+        }
+        ActiveSet active = holdActive();
+        NDManager owner = inner.getManager();
+        if (!active.isEmpty()) {
+            AutoCloseable hold = active::release;
+            owner.attachInternal(UUID.randomUUID().toString(), hold);
+        }
+        return new AdaptedStore(inner, active, owner);
     }
 
     /**
-     * Returns the base block, whose forward is the adapted one while the adapter is in effect.
+     * Returns the adapted model.
      *
-     * @return the block that the adapter was attached to
+     * @return the block whose forward has the adapters in effect
      */
     public Block block() {
-        return base;
+        return block;
     }
 
     /**
-     * Returns the adapter's parameters.
+     * Adds an adapter. It is not in effect until it is activated, unless it is the first.
      *
-     * @return the parameters by PEFT's key, such as {@code
-     *     base_model.model.transformer.layers.0.attn.qkv_proj.lora_A.weight}, in model order
+     * @param name a new name, without a slash or a backslash
+     * @param config the settings
+     * @param seed decides the initial values
+     * @return the adapter
+     * @throws AdapterConfigException if a target matches nothing or the settings do not fit
+     * @throws IllegalStateException if the name is taken or an adapter is merged
      */
-    public Map<String, Parameter> parameters() {
-        Map<String, Parameter> parameters = new LinkedHashMap<>();
-        for (Attachment attachment : attachments) {
-            attachment
-                    .state()
-                    .parameters()
-                    .forEach(
-                            (key, parameter) ->
-                                    parameters.put(
-                                            AdapterFiles.key(attachment.site(), key), parameter));
-        }
-        return Collections.unmodifiableMap(parameters);
+    public synchronized Adapter add(String name, AdapterConfig config, long seed) {
+        requireUnmerged("adding an adapter");
+        requireNew(name);
+        Adapter adapter = create(name, config, seed);
+        register(adapter);
+        return adapter;
     }
 
     /**
-     * Saves the adapter alone, in PEFT's directory format. A kill or a full disk at any moment
-     * leaves the old files or the new ones.
+     * Adds an adapter whose initial values are always the same: seed 42.
+     *
+     * @param name a new name
+     * @param config the settings
+     * @return the adapter
+     * @throws AdapterConfigException as {@link #add(String, AdapterConfig, long)}
+     */
+    public Adapter add(String name, AdapterConfig config) {
+        return add(name, config, 42);
+    }
+
+    /**
+     * Adds a saved adapter. It is not in effect until it is activated, unless it is the first.
+     *
+     * @param name a new name
+     * @param directory a directory in PEFT's format
+     * @return the adapter
+     * @throws AdapterConfigException if the settings are malformed or do not fit the model
+     * @throws AdapterMismatchException if the tensors do not fit
+     * @throws IOException if the files cannot be read
+     */
+    public synchronized Adapter load(String name, Path directory) throws IOException {
+        requireUnmerged("loading an adapter");
+        requireNew(name);
+        Adapter adapter = create(name, Adapters.readConfig(directory), 0);
+        try {
+            adapter.load(directory);
+        } catch (IOException | RuntimeException e) {
+            adapter.delete();
+            throw e;
+        }
+        register(adapter);
+        return adapter;
+    }
+
+    private Adapter create(String name, AdapterConfig config, long seed) {
+        List<BaseWeight> weights = layout.select(config);
+        NDManager owner = weights.get(0).array().getManager().newSubManager();
+        List<Attachment> attachments = new ArrayList<>();
+        try (GradMode off = GradMode.disabled()) {
+            for (BaseWeight weight : weights) {
+                attachments.add(attach(config, weight, owner, seed));
+            }
+        } catch (RuntimeException e) {
+            attachments.forEach(attachment -> attachment.state().close());
+            owner.close();
+            throw e;
+        }
+        return new Adapter(name, config, owner, attachments);
+    }
+
+    private static Attachment attach(
+            AdapterConfig config, BaseWeight weight, NDManager owner, long seed) {
+        Site site = weight.site();
+        long siteSeed = 31 * seed + site.path().hashCode(); // String.hashCode is specified
+        try (NDManager scope = owner.newSubManager()) {
+            NDArray array = weight.array();
+            boolean wide = array.getDataType() == DataType.FLOAT32;
+            NDArray matrix = wide ? weight.matrix(scope, array) : weight.float32Matrix(scope);
+            AdapterState state = config.create(site, matrix, owner, siteSeed);
+            boolean input = site.kind() == Site.Kind.LINEAR || site.kind() == Site.Kind.EMBEDDING;
+            if (state.dropout() > 0 && !input) {
+                state.close();
+                throw new AdapterConfigException(
+                        site.path()
+                                + " is adapted through its weight, where dropout "
+                                + state.dropout()
+                                + " cannot act on the input; set dropout 0 for an adapter of it");
+            }
+            return new Attachment(weight, state, AdapterFiles.prefix(site.path()), false);
+        }
+    }
+
+    private void register(Adapter adapter) {
+        boolean first = adapters.isEmpty();
+        Map<String, Adapter> more = new LinkedHashMap<>(adapters);
+        more.put(adapter.name(), adapter);
+        adapters = more;
+        if (first) {
+            activate(adapter.name());
+        } else {
+            adapter.setTrainable(false);
+        }
+    }
+
+    /**
+     * Puts adapters into effect, for all threads, and makes them the trainable ones; all others go
+     * out of effect and are frozen.
+     *
+     * @param names the adapters, whose updates add; none for the base model
+     * @throws IllegalArgumentException if a name is unknown or given twice, or two of them replace
+     *     the same parameter
+     * @throws IllegalStateException if an adapter is merged
+     */
+    public synchronized void activate(String... names) {
+        requireUnmerged("activating");
+        ActiveSet active = setOf(names);
+        activations.set(active);
+        adapters.values().forEach(a -> a.setTrainable(active.adapters().contains(a)));
+    }
+
+    /**
+     * Puts adapters into effect in a scope of this thread, whatever is active elsewhere. It is what
+     * a server opens for a request.
+     *
+     * @param names the adapters, whose updates add; none for the base model
+     * @return the scope
+     * @throws IllegalArgumentException as {@link #activate}
+     * @throws IllegalStateException if an adapter is merged, so that the weights are not the base's
+     */
+    public AdapterScope use(String... names) {
+        ActiveSet active;
+        synchronized (this) {
+            requireUnmerged("choosing adapters");
+            active = setOf(names);
+            active.hold();
+        }
+        return activations.open(active);
+    }
+
+    /**
+     * Turns all adapters off in a scope of this thread: the model is the base model until the scope
+     * is closed.
+     *
+     * @return the scope
+     * @throws IllegalStateException if an adapter is merged, so that the weights are not the base's
+     */
+    public AdapterScope disableAdapter() {
+        return use();
+    }
+
+    private ActiveSet setOf(String... names) {
+        List<Adapter> chosen = new ArrayList<>();
+        for (String name : names) {
+            Adapter adapter = adapter(name);
+            if (chosen.contains(adapter)) {
+                throw new IllegalArgumentException("adapter " + name + " is named twice");
+            }
+            chosen.add(adapter);
+        }
+        return chosen.isEmpty() ? ActiveSet.NONE : new ActiveSet(chosen);
+    }
+
+    /**
+     * Removes an adapter. Forwards and scopes that use it end undisturbed; its memory is freed with
+     * the last of them.
+     *
+     * @param name the adapter
+     * @throws IllegalArgumentException if there is none of this name
+     * @throws IllegalStateException if it is merged
+     */
+    public synchronized void delete(String name) {
+        requireUnmerged("deleting an adapter");
+        Adapter adapter = adapter(name);
+        List<Adapter> left = new ArrayList<>(activations.everywhere().adapters());
+        if (left.remove(adapter)) {
+            activations.set(left.isEmpty() ? ActiveSet.NONE : new ActiveSet(left));
+        }
+        Map<String, Adapter> fewer = new LinkedHashMap<>(adapters);
+        fewer.remove(name);
+        adapters = fewer;
+        adapter.delete();
+    }
+
+    /**
+     * Returns an adapter.
+     *
+     * @param name its name
+     * @return the adapter
+     * @throws IllegalArgumentException if there is none of this name
+     */
+    public Adapter adapter(String name) {
+        requireOpen();
+        Adapter adapter = adapters.get(name);
+        if (adapter == null) {
+            throw new IllegalArgumentException(
+                    "there is no adapter " + name + "; there are " + adapters.keySet());
+        }
+        return adapter;
+    }
+
+    /**
+     * Returns the active adapter of a model that has one.
+     *
+     * @return the adapter
+     * @throws IllegalStateException if none or several are active
+     */
+    public Adapter adapter() {
+        requireOpen();
+        List<Adapter> active = activeAdapters();
+        if (active.size() != 1) {
+            throw new IllegalStateException(
+                    "expected one active adapter, found " + active() + "; name the one you mean");
+        }
+        return active.get(0);
+    }
+
+    /**
+     * Returns the names of all adapters.
+     *
+     * @return the names, in the order of adding
+     */
+    public List<String> names() {
+        return adapters().stream().map(Adapter::name).toList();
+    }
+
+    /**
+     * Returns the names of the adapters that are in effect on this thread; while merged, of those
+     * in the weights.
+     *
+     * @return the names, in the order of activation
+     */
+    public List<String> active() {
+        return activeAdapters().stream().map(Adapter::name).toList();
+    }
+
+    List<Adapter> activeAdapters() {
+        return activations.current().adapters();
+    }
+
+    List<Adapter> adapters() {
+        return List.copyOf(adapters.values());
+    }
+
+    /**
+     * Saves all adapters in PEFT's layout: the one named {@code default} in the directory itself,
+     * others in directories of their names below it.
      *
      * @param directory the directory; made if it does not exist
      * @throws IOException if it cannot be written; what was there is kept
      */
     public void save(Path directory) throws IOException {
         requireOpen();
-        AdapterFiles.save(directory, config.toPeft(), parameters());
+        for (Adapter adapter : adapters()) {
+            boolean root = adapter.name().equals(DEFAULT);
+            adapter.save(root ? directory : directory.resolve(adapter.name()));
+        }
     }
 
     /**
-     * Loads saved tensors into this adapter; each must be there, and nothing else.
+     * Counts what the active adapters add.
      *
-     * @param directory a directory in PEFT's format
-     * @throws AdapterMismatchException if tensors are missing, unexpected or misshaped; it lists
-     *     all of them, and nothing has changed
-     * @throws IOException if the files cannot be read
-     */
-    public void load(Path directory) throws IOException {
-        requireLoadable();
-        AdapterFiles.load(directory, parameters(), true);
-    }
-
-    /**
-     * Loads the saved tensors that fit; parameters without one keep their values.
-     *
-     * @param directory a directory in PEFT's format
-     * @return what was missing and what was not used
-     * @throws AdapterMismatchException if a tensor has another shape; nothing has changed then
-     * @throws IOException if the files cannot be read
-     */
-    public LoadReport loadLeniently(Path directory) throws IOException {
-        requireLoadable();
-        return AdapterFiles.load(directory, parameters(), false);
-    }
-
-    /**
-     * Counts what the adapter adds.
-     *
-     * @return totals and a row per site
+     * @return totals and a row per adapter and weight
      */
     public AdapterSummary summary() {
         List<AdapterSummary.Row> rows = new ArrayList<>();
-        long trainable = 0;
-        for (Attachment attachment : attachments) {
-            long count = 0;
-            for (Parameter parameter : attachment.state().parameters().values()) {
-                count += parameter.getShape().size();
-            }
-            trainable += count;
-            rows.add(
-                    new AdapterSummary.Row(
-                            attachment.site(),
-                            count,
-                            attachment.state().rank(),
-                            attachment.state().scaling(),
-                            attachment.linear().weight().getArray().getDataType().toString()));
-        }
         long all = 0;
         for (Parameter parameter : base.getParameters().values()) {
             all += parameter.getShape().size();
         }
-        return new AdapterSummary(config.method(), trainable, all, rows);
-    }
-
-    /**
-     * Turns the adapter off in a scope: the model is the base model until the scope is closed.
-     * Scopes nest.
-     *
-     * @return the scope
-     * @throws IllegalStateException if the adapter is merged, so that the base weights are not the
-     *     base model's
-     */
-    public Scope disableAdapter() {
-        requireOpen();
-        if (merged) {
-            throw new IllegalStateException(
-                    "the adapter is merged into the weights; unmerge before disabling it");
+        long trainable = 0;
+        for (Adapter adapter : activeAdapters()) {
+            for (Attachment attachment : adapter.attachments()) {
+                trainable += attachment.size();
+                rows.add(
+                        new AdapterSummary.Row(
+                                adapter.name(),
+                                attachment.weight().site(),
+                                attachment.size(),
+                                attachment.state().rank(),
+                                attachment.state().scaling(),
+                                attachment.weight().array().getDataType().toString()));
+            }
         }
-        disabled.incrementAndGet();
-        return new Scope(disabled);
+        Merge merged = merge;
+        long kept = merged == null ? 0 : merged.keptBytes();
+        return new AdapterSummary(trainable, all + trainable, rows, kept);
     }
 
     /**
-     * Tells whether the weights hold the adapter.
+     * Tells whether the weights hold the active adapters.
      *
      * @return whether {@link #merge} is in force
      */
     public boolean isMerged() {
-        return merged;
+        return merge != null;
     }
 
     /**
-     * Writes the effective weights over the base weights. Delta and sum are computed in float32 and
-     * rounded once. The original weights are kept for {@link #unmerge}. Merging twice does nothing
-     * the second time.
+     * Writes the active adapters' effective weights over the base weights. Delta and sum are
+     * computed in float32 and rounded once. The original weights are kept for {@link #unmerge};
+     * {@link #summary} tells their size. Merging twice does nothing the second time.
      *
      * @return what changed
      * @throws NonFiniteMergeException if an effective weight is infinite or not a number; nothing
      *     has changed then
+     * @throws TiedWeightException if a weight is shared with a module that is not adapted
      */
-    public MergeReport merge() {
+    public synchronized MergeReport merge() {
         requireOpen();
-        if (merged) {
+        if (merge != null) {
             return new MergeReport(List.of());
         }
-        List<MergeReport.SiteChange> changes = new ArrayList<>();
-        List<Attachment> done = new ArrayList<>();
-        try (GradMode off = GradMode.disabled()) {
-            for (Attachment attachment : attachments) {
-                changes.add(attachment.merge());
-                done.add(attachment);
-            }
-        } catch (RuntimeException e) {
-            done.forEach(Attachment::unmerge);
-            throw e;
-        }
-        merged = true;
-        return new MergeReport(changes);
+        requireNoScope("merging");
+        Merge done = Merge.keeping(activations.everywhere());
+        done.active().adapters().forEach(adapter -> adapter.setMerged(true));
+        merge = done;
+        return done.report();
     }
 
-    /** Puts the original weights back, bit for bit. Does nothing if the adapter is not merged. */
-    public void unmerge() {
+    /** Puts the original weights back, bit for bit. Does nothing if no adapter is merged. */
+    public synchronized void unmerge() {
         requireOpen();
-        if (merged) {
-            try (GradMode off = GradMode.disabled()) {
-                attachments.forEach(Attachment::unmerge);
-            }
-            merged = false;
+        Merge done = merge;
+        if (done != null) {
+            done.undo();
+            done.active().adapters().forEach(adapter -> adapter.setMerged(false));
+            merge = null;
         }
     }
 
     /**
-     * Takes the adapter off, back to the base model, and frees it. The base stays frozen. A second
-     * call does nothing.
+     * Writes the active adapters' effective weights over the base weights for good and takes all
+     * adapters off. No copy of a weight is made.
+     *
+     * @return what changed
+     * @throws NonFiniteMergeException as {@link #merge}
+     * @throws TiedWeightException as {@link #merge}
      */
+    public synchronized MergeReport mergeAndUnload() {
+        requireUnmerged("merging for good");
+        requireNoScope("merging");
+        MergeReport report = Merge.forGood(activations.everywhere());
+        close();
+        return report;
+    }
+
+    /**
+     * Accepts a model that uses only some of its adapted modules in a forward pass, such as a
+     * mixture of experts. Otherwise the first forward that does not ask for an adapted weight is an
+     * error, since such an adapter would be without effect.
+     */
+    public void allowUnusedSites() {
+        partial = true;
+    }
+
+    /** Takes all adapters off, back to the base model, and frees them. The base stays frozen. */
     @Override
-    public void close() {
+    public synchronized void close() {
         if (closed) {
             return;
         }
         unmerge();
         closed = true;
-        for (Attachment attachment : attachments) {
-            attachment.linear().detach();
-            attachment.state().close();
+        if (base instanceof AdapterHost host) {
+            host.setAdapters(null);
+        }
+        activations.set(ActiveSet.NONE);
+        swap.undo();
+        adapters().forEach(Adapter::delete);
+        onClose.run();
+    }
+
+    /** Sets what else is to be undone when the adapters are taken off. */
+    void onClose(Runnable action) {
+        onClose = action;
+    }
+
+    /** What is in effect on this thread, held until released: nothing while it is merged. */
+    ActiveSet holdActive() {
+        return merge == null && !closed ? activations.hold() : ActiveSet.NONE;
+    }
+
+    /** Makes sure, once for each adapter, that all its weights were asked for. */
+    void requireRead(ActiveSet active, AdaptedStore store) {
+        if (partial) {
+            return;
+        }
+        for (Adapter adapter : active.adapters()) {
+            adapter.requireRead(store);
         }
     }
 
-    /** The adapter's states, in model order. */
-    List<Attachment> attachments() {
-        return attachments;
-    }
-
-    private boolean isInEffect() {
-        return !merged && disabled.get() == 0;
-    }
-
-    private void requireLoadable() {
-        requireOpen();
-        if (merged) {
+    private void requireNoScope(String what) {
+        if (activations.current() != activations.everywhere()) {
             throw new IllegalStateException(
-                    "the adapter is merged; unmerge before loading another");
+                    what + " within a scope of adapters; close the scope, then activate and merge");
+        }
+    }
+
+    private void requireNew(String name) {
+        if (name.isEmpty()
+                || name.contains("/")
+                || name.contains("\\")
+                || name.equals(".")
+                || name.equals("..")) {
+            throw new IllegalArgumentException(
+                    "an adapter's name is also a directory's, so it must not be \"" + name + "\"");
+        }
+        if (names().contains(name)) {
+            throw new IllegalStateException(
+                    "there is an adapter " + name + " already; delete it, or choose another name");
+        }
+    }
+
+    private void requireUnmerged(String what) {
+        requireOpen();
+        if (merge != null) {
+            throw new IllegalStateException(
+                    what
+                            + " while adapters "
+                            + active()
+                            + " are merged into the weights; unmerge first");
         }
     }
 
     private void requireOpen() {
         if (closed) {
-            throw new IllegalStateException("this adapter was closed");
-        }
-    }
-
-    /** A scope in which the adapter is off. */
-    public static final class Scope implements AutoCloseable {
-
-        private final AtomicInteger depth;
-        private boolean open = true;
-
-        private Scope(AtomicInteger depth) {
-            this.depth = depth;
-        }
-
-        /** Ends the scope; a second call does nothing. */
-        @Override
-        public void close() {
-            if (open) {
-                open = false;
-                depth.decrementAndGet();
-            }
+            throw new IllegalStateException("this adapted model was closed");
         }
     }
 }

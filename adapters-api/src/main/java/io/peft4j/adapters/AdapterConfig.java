@@ -26,6 +26,25 @@ public interface AdapterConfig {
     TargetModules targetModules();
 
     /**
+     * Returns what is trained beside the adapted sites.
+     *
+     * @return nothing, unless a method says otherwise
+     */
+    default TrainedInFull trainedInFull() {
+        return TrainedInFull.NOTHING;
+    }
+
+    /**
+     * Tells whether weights of kind {@link Site.Kind#MATRIX} are stored (in, out). It says nothing
+     * about linear layers, which are always (out, in) here.
+     *
+     * @return PEFT's {@code fan_in_fan_out}
+     */
+    default boolean fanInFanOut() {
+        return false;
+    }
+
+    /**
      * Refuses sites that the settings do not fit, before anything is created.
      *
      * @param sites the selected sites, in model order
@@ -38,8 +57,9 @@ public interface AdapterConfig {
      * it is, unless its initialisation says otherwise.
      *
      * @param site where it attaches
-     * @param weight the frozen weight, (out, in), float32; read only
-     * @param owner the manager that the parameters are created in
+     * @param weight the frozen weight as a matrix (out, in), float32; read only, and gone after the
+     *     call
+     * @param owner the manager that the parameters are created in; closing it frees them
      * @param seed decides every random number; sites get different ones
      * @return the state
      * @throws AdapterConfigException if the settings do not fit the site

@@ -37,9 +37,9 @@ final class AdapterFiles {
 
     private AdapterFiles() {}
 
-    /** PEFT's name of a tensor: the wrapper's prefix, the module's path, the tensor's own key. */
-    static String key(Site site, String tensor) {
-        return PREFIX + site.path() + "." + tensor;
+    /** What PEFT's names of a module's tensors begin with. */
+    static String prefix(String module) {
+        return PREFIX + module + ".";
     }
 
     static PeftConfig readConfig(Path directory) throws IOException {

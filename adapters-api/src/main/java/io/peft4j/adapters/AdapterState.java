@@ -1,9 +1,7 @@
 package io.peft4j.adapters;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
 import ai.djl.nn.Parameter;
-import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterStore;
 import java.util.Map;
 import java.util.OptionalDouble;
@@ -14,7 +12,8 @@ import org.jspecify.annotations.Nullable;
  * The parameters of one adapter at one site, and the effective weight they stand for.
  *
  * <p>The arrays that a method returns belong to the manager of its first operand; intermediates do
- * not outlive the call. The state owns its parameters and frees them in {@link #close()}.
+ * not outlive the call. What a graph for backward may keep is made in native memory, see {@link
+ * io.peft4j.torch.Tensors}.
  */
 public interface AdapterState extends AutoCloseable {
 
@@ -29,7 +28,7 @@ public interface AdapterState extends AutoCloseable {
     /**
      * Computes the effective weight, in the plainest form of the method.
      *
-     * @param weight the frozen weight W, (out, in), float32
+     * @param weight the frozen weight W as a matrix (out, in), float32
      * @param store where parameters are read from
      * @param training whether gradients will be asked for
      * @return W' (out, in), float32, differentiable in the parameters
@@ -37,27 +36,46 @@ public interface AdapterState extends AutoCloseable {
     NDArray effectiveWeight(NDArray weight, ParameterStore store, boolean training);
 
     /**
-     * Applies the adapted linear map: {@code x · W'ᵀ + b}, with the method's dropout in training.
+     * Computes what the adapter adds to a linear layer's output, {@code x · (W' − W)ᵀ}, with the
+     * method's dropout in training and without making W'. It must equal what {@link
+     * #effectiveWeight} gives.
      *
-     * <p>Methods override this with a form that never makes W'; it must give the same result.
-     *
-     * @param x the input, (…, in)
-     * @param weight the frozen weight W, (out, in)
-     * @param bias the frozen bias, (out), or null
+     * @param x the input (…, in)
+     * @param base the output of the frozen layer without its bias, x · Wᵀ (…, out)
+     * @param weight the frozen weight W (out, in)
      * @param store where parameters are read from
      * @param training whether dropout is on and gradients will be asked for
-     * @return the output, (…, out)
+     * @return the update (…, out), or null if the method has no such form
      */
-    default NDArray linear(
-            NDArray x,
-            NDArray weight,
-            @Nullable NDArray bias,
-            ParameterStore store,
-            boolean training) {
-        try (NDArray effective = effectiveWeight(weight, store, training)) {
-            NDList output = Linear.linear(x, effective, bias);
-            return output.singletonOrThrow();
-        }
+    default @Nullable NDArray linearUpdate(
+            NDArray x, NDArray base, NDArray weight, ParameterStore store, boolean training) {
+        return null;
+    }
+
+    /**
+     * Computes what the adapter adds to an embedding's output, the rows of (W' − W)ᵀ for some
+     * entries, without making W'. It must equal what {@link #effectiveWeight} gives.
+     *
+     * @param ids the entries (…), INT64
+     * @param base the rows of the frozen table (…, out)
+     * @param weight the frozen weight as a matrix (out, in): the table transposed
+     * @param store where parameters are read from
+     * @param training whether gradients will be asked for
+     * @return the update (…, out), or null if the method has no such form
+     */
+    default @Nullable NDArray embeddingUpdate(
+            NDArray ids, NDArray base, NDArray weight, ParameterStore store, boolean training) {
+        return null;
+    }
+
+    /**
+     * Returns the probability of dropping an input in training. Dropout needs the layer's input, so
+     * it exists in {@link #linearUpdate} only; elsewhere such a state is refused.
+     *
+     * @return 0, unless the method has dropout
+     */
+    default double dropout() {
+        return 0;
     }
 
     /**
@@ -77,6 +95,14 @@ public interface AdapterState extends AutoCloseable {
     default OptionalDouble scaling() {
         return OptionalDouble.empty();
     }
+
+    /**
+     * Is told that the frozen weight has other values than when the state was made, as when a
+     * checkpoint is loaded below the adapter. Whatever was computed from it must be computed again.
+     *
+     * @param weight the frozen weight as a matrix (out, in), float32; gone after the call
+     */
+    default void weightChanged(NDArray weight) {}
 
     /** Frees the parameters; a second call does nothing. */
     @Override

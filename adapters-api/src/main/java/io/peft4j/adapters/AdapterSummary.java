@@ -6,14 +6,14 @@ import java.util.OptionalDouble;
 import java.util.OptionalInt;
 
 /**
- * What an adapter adds to a model.
+ * What the active adapters add to a model.
  *
- * @param method the adapter method
- * @param trainable the number of trainable parameters
- * @param all the number of all parameters, base and adapter
- * @param sites one row per adapted site, in model order
+ * @param trainable the number of their parameters
+ * @param all the number of all parameters, the base's and theirs
+ * @param sites one row per adapter and weight, in model order
+ * @param keptBytes the size of the copies of base weights that a merge keeps for unmerge
  */
-public record AdapterSummary(String method, long trainable, long all, List<Row> sites) {
+public record AdapterSummary(long trainable, long all, List<Row> sites, long keptBytes) {
 
     /** Copies the list. */
     public AdapterSummary {
@@ -21,8 +21,9 @@ public record AdapterSummary(String method, long trainable, long all, List<Row> 
     }
 
     /**
-     * One adapted site.
+     * One adapter at one weight.
      *
+     * @param adapter the adapter's name
      * @param site the site
      * @param parameters the adapter's parameters here
      * @param rank the rank, if the method has one
@@ -30,6 +31,7 @@ public record AdapterSummary(String method, long trainable, long all, List<Row> 
      * @param dataType the type of the base weight
      */
     public record Row(
+            String adapter,
             Site site,
             long parameters,
             OptionalInt rank,
@@ -86,6 +88,13 @@ public record AdapterSummary(String method, long trainable, long all, List<Row> 
                                     : "-",
                             row.parameters(),
                             row.dataType()));
+        }
+        if (keptBytes > 0) {
+            text.append(
+                    String.format(
+                            Locale.ROOT,
+                            "kept for unmerge: %,d bytes of base weights%n",
+                            keptBytes));
         }
         return text.toString();
     }

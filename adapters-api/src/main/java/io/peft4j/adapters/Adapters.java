@@ -1,15 +1,12 @@
 package io.peft4j.adapters;
 
+import ai.djl.Model;
 import ai.djl.nn.Block;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.ServiceLoader;
-import java.util.Set;
-import java.util.stream.Collectors;
 
 /** Puts adapters on a model. */
 public final class Adapters {
@@ -19,41 +16,29 @@ public final class Adapters {
     /**
      * Lists the weights of a model that an adapter can attach to.
      *
-     * @param base the model's root block
+     * @param base the model's root block, initialised or loaded
      * @return the sites, in model order
      */
     public static List<Site> sites(Block base) {
-        List<Site> sites = new ArrayList<>();
-        linears(base).forEach((path, linear) -> sites.add(linear.site(path)));
-        return sites;
+        return new BaseModel(base).weights().values().stream().map(BaseWeight::site).toList();
     }
 
     /**
      * Tells which sites a config would adapt, and changes nothing.
      *
-     * @param base the model's root block
+     * @param base the model's root block, initialised or loaded
      * @param config the adapter's settings
      * @return the sites, in model order
      * @throws AdapterConfigException if a target or a pattern of the config matches nothing; the
      *     message lists near names
      */
     public static List<Site> dryRun(Block base, AdapterConfig config) {
-        List<Site> sites = sites(base);
-        Set<String> heads =
-                sites.stream().filter(Site::outputHead).map(Site::path).collect(Collectors.toSet());
-        Set<String> linears = sites.stream().map(Site::path).collect(Collectors.toSet());
-        Set<String> chosen =
-                Set.copyOf(
-                        config.targetModules()
-                                .select(BlockTree.paths(base).keySet(), linears, heads));
-        List<Site> selected = sites.stream().filter(site -> chosen.contains(site.path())).toList();
-        config.validate(selected);
-        return selected;
+        return new BaseModel(base).select(config).stream().map(BaseWeight::site).toList();
     }
 
     /**
-     * Attaches a new adapter and freezes the base. The model's output does not change until the
-     * adapter is trained or loaded.
+     * Attaches a new adapter named {@code default} and freezes the base. The model's output does
+     * not change until the adapter is trained or loaded.
      *
      * @param base the model's root block, initialised or loaded
      * @param config the adapter's settings
@@ -61,14 +46,17 @@ public final class Adapters {
      * @return the model with its adapter
      * @throws AdapterConfigException if a target matches nothing or the settings do not fit a site;
      *     the model is then as it was
+     * @throws IllegalStateException if the block has adapters already
      */
     public static AdaptedModel attach(Block base, AdapterConfig config, long seed) {
-        Map<String, AdaptableLinear> linears = linears(base);
-        Map<Site, AdaptableLinear> chosen = new LinkedHashMap<>();
-        for (Site site : dryRun(base, config)) {
-            chosen.put(site, linears.get(site.path()));
+        AdaptedModel model = open(base);
+        try {
+            model.add(AdaptedModel.DEFAULT, config, seed);
+            return model;
+        } catch (RuntimeException e) {
+            model.close();
+            throw e;
         }
-        return AdaptedModel.attach(base, config, chosen, seed);
     }
 
     /**
@@ -84,9 +72,22 @@ public final class Adapters {
     }
 
     /**
-     * Attaches a saved adapter.
+     * Attaches a new adapter to a DJL model: its block is the adapted one from now on, for its
+     * trainers and predictors, until the result is closed. Initial values are those of seed 42.
      *
-     * @param base the model's root block
+     * @param model a model with a block that is initialised or loaded
+     * @param config the adapter's settings
+     * @return the model with its adapter
+     * @throws AdapterConfigException as {@link #attach(Block, AdapterConfig, long)}
+     */
+    public static AdaptedModel attach(Model model, AdapterConfig config) {
+        return install(model, attach(model.getBlock(), config));
+    }
+
+    /**
+     * Attaches a saved adapter, named {@code default}.
+     *
+     * @param base the model's root block, initialised or loaded
      * @param directory a directory in PEFT's format
      * @return the model with its adapter
      * @throws AdapterConfigException if the settings are malformed, of no known method, or do not
@@ -95,14 +96,47 @@ public final class Adapters {
      * @throws IOException if the files cannot be read
      */
     public static AdaptedModel load(Block base, Path directory) throws IOException {
-        AdaptedModel model = attach(base, readConfig(directory), 0);
+        AdaptedModel model = open(base);
         try {
-            model.load(directory);
+            model.load(AdaptedModel.DEFAULT, directory);
             return model;
         } catch (IOException | RuntimeException e) {
             model.close();
             throw e;
         }
+    }
+
+    /**
+     * Attaches a saved adapter to a DJL model, as {@link #attach(Model, AdapterConfig)} does.
+     *
+     * @param model a model with a block that is initialised or loaded
+     * @param directory a directory in PEFT's format
+     * @return the model with its adapter
+     * @throws AdapterConfigException as {@link #load(Block, Path)}
+     * @throws AdapterMismatchException as {@link #load(Block, Path)}
+     * @throws IOException if the files cannot be read
+     */
+    public static AdaptedModel load(Model model, Path directory) throws IOException {
+        return install(model, load(model.getBlock(), directory));
+    }
+
+    private static AdaptedModel open(Block base) {
+        if (base instanceof AdaptedBlock) {
+            throw new IllegalStateException(
+                    "this block has adapters already; add another to the adapted model");
+        }
+        if (!base.isInitialized()) {
+            throw new IllegalStateException(
+                    "this block has no weights yet; initialise or load it before attaching");
+        }
+        return new AdaptedModel(base);
+    }
+
+    private static AdaptedModel install(Model model, AdaptedModel adapted) {
+        Block base = model.getBlock();
+        model.setBlock(adapted.block());
+        adapted.onClose(() -> model.setBlock(base));
+        return adapted;
     }
 
     /**
@@ -140,17 +174,5 @@ public final class Adapters {
             }
             throw new AdapterConfigException(config.source() + ": " + e.getMessage(), e);
         }
-    }
-
-    private static Map<String, AdaptableLinear> linears(Block base) {
-        Map<String, AdaptableLinear> linears = new LinkedHashMap<>();
-        BlockTree.paths(base)
-                .forEach(
-                        (path, block) -> {
-                            if (block instanceof AdaptableLinear linear) {
-                                linears.put(path, linear);
-                            }
-                        });
-        return linears;
     }
 }

@@ -1,67 +1,31 @@
 package io.peft4j.adapters;
 
-import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
-import ai.djl.training.ParameterStore;
-import io.peft4j.torch.Tensors;
-import org.jspecify.annotations.Nullable;
+import ai.djl.nn.Parameter;
+import java.util.LinkedHashMap;
+import java.util.Map;
 
-/** An adapter's state at one site, and the original weight while it is merged. */
-final class Attachment {
+/**
+ * An adapter's state at one base weight.
+ *
+ * @param weight the base weight
+ * @param state what stands in its place
+ * @param keyPrefix what PEFT's tensor keys begin with, up to the state's own keys
+ * @param reachesTies whether modules that share the weight are adapted with it
+ */
+record Attachment(BaseWeight weight, AdapterState state, String keyPrefix, boolean reachesTies) {
 
-    private final Site site;
-    private final AdaptableLinear linear;
-    private final AdapterState state;
-    private @Nullable NDArray original;
-
-    Attachment(Site site, AdaptableLinear linear, AdapterState state) {
-        this.site = site;
-        this.linear = linear;
-        this.state = state;
+    String path() {
+        return weight.site().path();
     }
 
-    Site site() {
-        return site;
+    /** The state's parameters by PEFT's full key. */
+    Map<String, Parameter> parameters() {
+        Map<String, Parameter> parameters = new LinkedHashMap<>();
+        state.parameters().forEach((key, parameter) -> parameters.put(keyPrefix + key, parameter));
+        return parameters;
     }
 
-    AdaptableLinear linear() {
-        return linear;
-    }
-
-    AdapterState state() {
-        return state;
-    }
-
-    /** Writes the effective weight over the base weight, or throws and leaves it. */
-    MergeReport.SiteChange merge() {
-        NDArray weight = linear.weight().getArray();
-        NDArray kept = Tensors.clone(weight.getManager(), weight); // lives until unmerge
-        try (NDManager scope = weight.getManager().newSubManager()) {
-            NDArray before = Tensors.clone(scope, weight);
-            NDArray effective =
-                    state.effectiveWeight(before, new ParameterStore(scope, false), false);
-            NDArray change = effective.sub(before);
-            double norm = change.norm().getFloat();
-            if (!Double.isFinite(norm)) {
-                throw new NonFiniteMergeException(site.path());
-            }
-            double largest = change.abs().max().getFloat();
-            double relative = norm / Math.max(before.norm().getFloat(), Float.MIN_NORMAL);
-            Tensors.copy(effective, weight);
-            original = kept;
-            return new MergeReport.SiteChange(site.path(), largest, relative);
-        } finally {
-            if (original == null) {
-                kept.close();
-            }
-        }
-    }
-
-    void unmerge() {
-        if (original != null) {
-            Tensors.copy(original, linear.weight().getArray());
-            original.close();
-            original = null;
-        }
+    long size() {
+        return state.parameters().values().stream().mapToLong(p -> p.getShape().size()).sum();
     }
 }

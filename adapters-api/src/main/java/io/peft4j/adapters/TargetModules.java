@@ -135,14 +135,19 @@ public final class TargetModules {
      * Selects the modules to adapt.
      *
      * @param modules the dotted paths of all modules, in model order
-     * @param linears the paths of those that can be adapted
+     * @param linears the paths of linear layers, which {@code all-linear} takes
+     * @param others the paths of other modules that can be adapted, by name only
      * @param heads the paths of output embeddings
      * @return the selected paths, in model order
      * @throws AdapterConfigException if an entry, or the whole selection, matches nothing, or a
      *     match cannot be adapted; the message lists near names
      */
-    public List<String> select(Collection<String> modules, Set<String> linears, Set<String> heads) {
-        return rules.select(modules, linears, heads);
+    public List<String> select(
+            Collection<String> modules,
+            Set<String> linears,
+            Set<String> others,
+            Set<String> heads) {
+        return rules.select(modules, linears, others, heads);
     }
 
     /**

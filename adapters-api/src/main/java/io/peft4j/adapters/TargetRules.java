@@ -57,7 +57,11 @@ record TargetRules(
     }
 
     /** See {@link TargetModules#select}. */
-    List<String> select(Collection<String> modules, Set<String> linears, Set<String> heads) {
+    List<String> select(
+            Collection<String> modules,
+            Set<String> linears,
+            Set<String> others,
+            Set<String> heads) {
         List<String> paths = modules.stream().filter(path -> !path.isEmpty()).toList();
         LayerFilter layerFilter = new LayerFilter(layers, layersPattern);
         Predicate<String> kept = keptOut().negate();
@@ -83,9 +87,16 @@ record TargetRules(
                             + endings(linears));
         }
         for (String path : selected) {
-            if (!linears.contains(path)) {
+            if (!linears.contains(path) && !others.contains(path)) {
                 throw new AdapterConfigException(
-                        "target module " + path + " is not a linear layer; " + endings(linears));
+                        "target module "
+                                + path
+                                + " has no weight that an adapter can attach to; "
+                                + endings(linears)
+                                + (others.isEmpty()
+                                        ? ""
+                                        : ", its other weights are "
+                                                + others.stream().sorted().limit(20).toList()));
             }
         }
         return selected;

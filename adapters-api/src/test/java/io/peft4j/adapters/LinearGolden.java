@@ -40,12 +40,13 @@ public final class LinearGolden {
                 NDArray x = array(manager, golden, "x");
                 x.setRequiresGradient(true);
                 NDArray y =
-                        root.forward(new ParameterStore(manager, false), new NDList(x), true)
+                        adapted.block()
+                                .forward(new ParameterStore(manager, false), new NDList(x), true)
                                 .singletonOrThrow();
                 assertEqual("y", y, golden);
                 Gradients.backward(y, array(manager, golden, "upstream"));
                 assertEqual("grad.x", x.getGradient(), golden);
-                for (var entry : adapted.parameters().entrySet()) {
+                for (var entry : adapted.adapter().parameters().entrySet()) {
                     assertEqual(
                             "grad." + entry.getKey(),
                             entry.getValue().getArray().getGradient(),

@@ -122,7 +122,7 @@ class TargetModulesTest {
     @Test
     void aModuleThatCannotBeAdaptedIsRefused() {
         assertThatThrownBy(() -> select(TargetModules.of("attn")))
-                .hasMessageContaining("layers.0.attn is not a linear layer");
+                .hasMessageContaining("layers.0.attn has no weight that an adapter can attach to");
     }
 
     @ParameterizedTest
@@ -214,7 +214,9 @@ class TargetModulesTest {
         List<String> paths = List.of("a".repeat(60) + "!");
 
         assertThatThrownBy(
-                        () -> TargetModules.parse("re:" + bomb).select(paths, Set.of(), Set.of()))
+                        () ->
+                                TargetModules.parse("re:" + bomb)
+                                        .select(paths, Set.of(), Set.of(), Set.of()))
                 .isInstanceOf(AdapterConfigException.class);
     }
 
@@ -222,7 +224,13 @@ class TargetModulesTest {
     void anExpressionNestedTooDeeplyIsRefused() {
         TargetModules deep = TargetModules.parse("re:(a|b)*c");
 
-        assertThatThrownBy(() -> deep.select(List.of("ab".repeat(100_000)), Set.of(), Set.of()))
+        assertThatThrownBy(
+                        () ->
+                                deep.select(
+                                        List.of("ab".repeat(100_000)),
+                                        Set.of(),
+                                        Set.of(),
+                                        Set.of()))
                 .isInstanceOf(AdapterConfigException.class);
         String nested = "(".repeat(100_000) + ")".repeat(100_000);
         assertThatThrownBy(() -> TargetModules.parse("re:" + nested))
@@ -247,6 +255,6 @@ class TargetModulesTest {
     }
 
     private static List<String> select(TargetModules targets) {
-        return targets.select(PATHS, LINEARS, Set.of("lm_head"));
+        return targets.select(PATHS, LINEARS, Set.of(), Set.of("lm_head"));
     }
 }

@@ -12,13 +12,14 @@ import ai.djl.util.PairList;
 import io.peft4j.torch.Tensors;
 
 /** Two linear layers, {@code body.up} (5, 6) and {@code body.down} (7, 5), with a tanh between. */
-public final class TinyModel extends AbstractBlock implements AutoCloseable {
+public final class TinyModel extends AbstractBlock implements AdapterHost, AutoCloseable {
 
     public static final long IN = 6;
     public static final long OUT = 7;
 
     private final NDManager manager = NDManager.newBaseManager();
     private final Body body;
+    private AdaptedModel adapters;
 
     public TinyModel(boolean bias) {
         body = addChildBlock("body", new Body(bias));
@@ -29,6 +30,11 @@ public final class TinyModel extends AbstractBlock implements AutoCloseable {
                 Tensors.copy(values, parameter.getArray());
             }
         }
+    }
+
+    @Override
+    public void setAdapters(AdaptedModel model) {
+        adapters = model;
     }
 
     public NDManager manager() {
@@ -47,7 +53,7 @@ public final class TinyModel extends AbstractBlock implements AutoCloseable {
     @Override
     protected NDList forwardInternal(
             ParameterStore store, NDList inputs, boolean training, PairList<String, Object> p) {
-        return body.forward(store, inputs, training);
+        return body.forward(adapters == null ? store : adapters.store(store), inputs, training);
     }
 
     @Override

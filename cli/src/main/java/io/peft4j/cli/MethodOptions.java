@@ -70,7 +70,7 @@ final class MethodOptions {
         LowRankConfig config = readAgreed(initAdapter, block);
         AdaptedModel adapted = Adapters.attach(block, config, training.seed());
         try {
-            adapted.load(initAdapter);
+            adapted.adapter().load(initAdapter);
             return adapted;
         } catch (IOException | RuntimeException e) {
             adapted.close();

@@ -71,7 +71,7 @@ final class ModelFacts {
         JsonArray sites = new JsonArray();
         for (String path :
                 TargetModules.of(config.defaultTargetModules().toArray(new String[0]))
-                        .select(matrices.keySet(), matrices.keySet(), Set.of())) {
+                        .select(matrices.keySet(), matrices.keySet(), Set.of(), Set.of())) {
             JsonObject site = new JsonObject();
             site.addProperty("site", path);
             JsonArray shape = new JsonArray();

@@ -10,12 +10,12 @@ import ai.djl.nn.norm.Dropout;
 import ai.djl.training.ParameterStore;
 import io.peft4j.adapters.AdapterState;
 import io.peft4j.lora.LowRankPair;
+import io.peft4j.torch.Tensors;
 import io.peft4j.torch.TextModule;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
-import org.jspecify.annotations.Nullable;
 
 /**
  * DoRA at one site: \(W' = g \odot (W + s B A)\) with the gain \(g = m / \lVert W + s B A \rVert\)
@@ -26,9 +26,9 @@ import org.jspecify.annotations.Nullable;
  * others cost 2 · out · in · rank, and nothing of the size of W is made (arXiv:2603.22276). At
  * initialisation the sum is exactly the first term, so that g is exactly 1 and the model unchanged.
  *
- * <p>Without dropout \(y = g \odot (x W^T + s x A^T B^T) + b\): the bias is not scaled. With
- * dropout in training, as PEFT does it, the dropped input \(\tilde x\) goes through both new terms:
- * \(y = x W^T + (g - 1) \odot \tilde x W^T + g \odot s \tilde x A^T B^T + b\).
+ * <p>Without dropout the update of \(x W^T\) is \((g - 1) \odot x W^T + g \odot s x A^T B^T\); the
+ * bias is not scaled. With dropout in training, as PEFT does it, the dropped input goes through
+ * both terms.
  */
 final class DoraState implements AdapterState {
 
@@ -92,37 +92,34 @@ final class DoraState implements AdapterState {
     }
 
     @Override
-    public NDArray linear(
-            NDArray x,
-            NDArray weight,
-            @Nullable NDArray bias,
-            ParameterStore store,
-            boolean training) {
+    public NDArray linearUpdate(
+            NDArray x, NDArray base, NDArray weight, ParameterStore store, boolean training) {
         NDManager owner = x.getManager();
         try (NDManager scope = owner.newSubManager()) {
             NDArray gain = gain(scope, weight, store, training);
-            NDArray y;
             if (training && pair.dropout() > 0) {
                 NDArray dropped =
                         Dropout.dropout(x, (float) pair.dropout(), true).singletonOrThrow();
                 dropped.attach(scope);
-                NDArray base = Linear.linear(dropped, weight).singletonOrThrow();
-                NDArray update = pair.apply(dropped, store, true);
-                y = Linear.linear(x, weight).singletonOrThrow();
-                y.attach(scope);
-                y = y.sub(base).add(base.add(update).mul(gain));
-            } else {
-                NDArray update = pair.apply(x, store, training);
-                update.attach(scope);
-                NDArray turned = Linear.linear(x, weight).singletonOrThrow();
-                turned.attach(scope);
-                y = turned.addi(update).mul(gain);
+                NDArray turned = Linear.linear(dropped, weight).singletonOrThrow();
+                return KERNELS.call(
+                        owner, "update", turned, pair.apply(dropped, store, true), gain);
             }
-            if (bias != null) {
-                y = y.addi(bias);
-            }
-            y.attach(owner);
-            return y;
+            NDArray update = pair.apply(x, store, training);
+            update.attach(scope);
+            return KERNELS.call(owner, "update", base, update, gain);
+        }
+    }
+
+    @Override
+    public double dropout() {
+        return pair.dropout();
+    }
+
+    @Override
+    public void weightChanged(NDArray weight) {
+        try (NDManager scope = weight.getManager().newSubManager()) {
+            Tensors.copy(KERNELS.call(scope, "squared_row_norm", weight), squaredNorm);
         }
     }
 

@@ -25,3 +25,6 @@
   def gain(self, w: Tensor, w2: Tensor, a: Tensor, b: Tensor, scaling: Tensor, m: Tensor) -> Tensor:
     return torch.div(m, (self).row_norm(w, w2, a, b, scaling))
 
+  # (g - 1) base + g update, of base and update (…, out) and g (out).
+  def update(self, base: Tensor, update: Tensor, g: Tensor) -> Tensor:
+    return torch.addcmul(torch.mul(base, torch.sub(g, 1)), update, g)

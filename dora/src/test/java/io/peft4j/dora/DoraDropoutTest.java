@@ -10,6 +10,7 @@ import ai.djl.nn.norm.Dropout;
 import ai.djl.training.ParameterStore;
 import io.peft4j.adapters.AdapterState;
 import io.peft4j.adapters.Site;
+import io.peft4j.adapters.StateForward;
 import io.peft4j.torch.GradMode;
 import io.peft4j.torch.Tensors;
 import io.peft4j.torch.TorchRuntime;
@@ -27,7 +28,7 @@ class DoraDropoutTest {
             NDArray bias = manager.randomNormal(new Shape(5));
             NDArray x = manager.randomNormal(new Shape(4, 6));
             try (AdapterState state =
-                    config.create(new Site("up", 5, 6, false), weight, manager, 1)) {
+                    config.create(Site.linear("up", 5, 6, false), weight, manager, 1)) {
                 NDArray b = state.parameters().get("lora_B.weight").getArray();
                 Tensors.copy(manager.randomNormal(b.getShape()), b);
                 ParameterStore store = new ParameterStore(manager, false);
@@ -44,12 +45,12 @@ class DoraDropoutTest {
                 NDArray expected = x.matMul(weight.transpose()).add(turned).add(update).add(bias);
 
                 TorchRuntime.seed(7);
-                NDArray trained = state.linear(x, weight, bias, store, true);
+                NDArray trained = StateForward.linear(state, x, weight, bias, store, true);
                 assertThat(dropped.toFloatArray()).contains(0f);
                 assertThat(trained.sub(expected).abs().max().getFloat())
                         .isCloseTo(0, within(1e-5f));
 
-                NDArray evaluated = state.linear(x, weight, bias, store, false);
+                NDArray evaluated = StateForward.linear(state, x, weight, bias, store, false);
                 NDArray effective = state.effectiveWeight(weight, store, false);
                 NDArray plain = x.matMul(effective.transpose()).add(bias);
                 assertThat(evaluated.sub(plain).abs().max().getFloat()).isCloseTo(0, within(1e-5f));

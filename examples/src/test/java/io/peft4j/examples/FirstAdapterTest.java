@@ -35,7 +35,7 @@ final class FirstAdapterTest {
             try (AdaptedModel saved =
                     Adapters.load(model.block(), directory.resolve("out/adapter"))) {
                 adapted = loss(model);
-                assertThat(saved.config().method()).isEqualTo("dora");
+                assertThat(saved.adapter().config().method()).isEqualTo("dora");
             }
         }
         assertThat(adapted).isLessThan(before);

@@ -2,7 +2,6 @@ package io.peft4j.lora;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.nn.Parameter;
-import ai.djl.nn.core.Linear;
 import ai.djl.nn.norm.Dropout;
 import ai.djl.training.ParameterStore;
 import io.peft4j.adapters.AdapterState;
@@ -10,7 +9,6 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
-import org.jspecify.annotations.Nullable;
 
 /**
  * LoRA at one site: \(W' = W + s B A\).
@@ -45,23 +43,20 @@ final class LoraState implements AdapterState {
     }
 
     @Override
-    public NDArray linear(
-            NDArray x,
-            NDArray weight,
-            @Nullable NDArray bias,
-            ParameterStore store,
-            boolean training) {
-        NDArray y = Linear.linear(x, weight, bias).singletonOrThrow();
+    public NDArray linearUpdate(
+            NDArray x, NDArray base, NDArray weight, ParameterStore store, boolean training) {
         if (training && pair.dropout() > 0) {
             try (NDArray dropped =
-                            Dropout.dropout(x, (float) pair.dropout(), true).singletonOrThrow();
-                    NDArray update = pair.apply(dropped, store, true)) {
-                return y.addi(update);
+                    Dropout.dropout(x, (float) pair.dropout(), true).singletonOrThrow()) {
+                return pair.apply(dropped, store, true);
             }
         }
-        try (NDArray update = pair.apply(x, store, training)) {
-            return y.addi(update);
-        }
+        return pair.apply(x, store, training);
+    }
+
+    @Override
+    public double dropout() {
+        return pair.dropout();
     }
 
     @Override

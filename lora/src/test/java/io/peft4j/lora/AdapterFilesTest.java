@@ -57,17 +57,20 @@ class AdapterFilesTest {
         try (TinyModel model = new TinyModel(false);
                 AdaptedModel adapted = Adapters.attach(model, config(), 3)) {
             adapted.save(directory);
-            adapted.parameters().forEach((key, p) -> saved.put(key, p.getArray().toFloatArray()));
+            adapted.adapter()
+                    .parameters()
+                    .forEach((key, p) -> saved.put(key, p.getArray().toFloatArray()));
         }
         try (TinyModel model = new TinyModel(false);
                 AdaptedModel adapted = Adapters.load(model, directory)) {
-            LoraConfig loaded = (LoraConfig) adapted.config();
+            LoraConfig loaded = (LoraConfig) adapted.adapter().config();
             assertThat(loaded.toPeft().json()).isEqualTo(config().toPeft().json());
             assertThat(loaded.rank("body.down")).isEqualTo(3);
             assertThat(loaded.scaling("body.up")).isEqualTo(7.5 / Math.sqrt(2));
             assertThat(loaded.scaling("body.down")).isEqualTo(3 / Math.sqrt(3));
-            assertThat(adapted.parameters()).hasSameSizeAs(saved);
-            adapted.parameters()
+            assertThat(adapted.adapter().parameters()).hasSameSizeAs(saved);
+            adapted.adapter()
+                    .parameters()
                     .forEach(
                             (key, p) ->
                                     assertThat(p.getArray().toFloatArray())
@@ -125,8 +128,8 @@ class AdapterFilesTest {
         Files.writeString(directory.resolve("adapter_config.json"), config.toString());
         try (TinyModel model = new TinyModel(false);
                 AdaptedModel adapted = Adapters.load(model, directory)) {
-            assertThat(adapted.parameters()).hasSize(4);
-            assertThat(adapted.config().toPeft().json()).isEqualTo(config);
+            assertThat(adapted.adapter().parameters()).hasSize(4);
+            assertThat(adapted.adapter().config().toPeft().json()).isEqualTo(config);
         }
     }
 
@@ -141,14 +144,14 @@ class AdapterFilesTest {
         try (TinyModel model = new TinyModel(false);
                 AdaptedModel adapted = Adapters.attach(model, config(), 4)) {
             float[] before = values(adapted, "base_model.model.body.up.lora_B.weight");
-            assertThatThrownBy(() -> adapted.load(directory))
+            assertThatThrownBy(() -> adapted.adapter().load(directory))
                     .isInstanceOf(AdapterMismatchException.class)
                     .hasMessageContaining("1 missing: " + UP_A)
                     .hasMessageContaining("1 unexpected: " + UP_A.replace("lora_A", "lora_a"))
                     .hasMessageContaining("expected (7, 3) but was (7, 2)");
             assertThat(values(adapted, "base_model.model.body.up.lora_B.weight")).isEqualTo(before);
-            assertThat(model.getParameters().keys()).anyMatch(k -> k.contains("lora"));
-            assertThatThrownBy(() -> adapted.loadLeniently(directory))
+            assertThat(adapted.block().getParameters().keys()).anyMatch(k -> k.contains("lora"));
+            assertThatThrownBy(() -> adapted.adapter().loadLeniently(directory))
                     .isInstanceOf(AdapterMismatchException.class);
         }
         try (TinyModel model = new TinyModel(false)) {
@@ -167,7 +170,7 @@ class AdapterFilesTest {
         SafetensorsWriter.write(directory.resolve(TENSORS), tensors);
         try (TinyModel model = new TinyModel(false);
                 AdaptedModel adapted = Adapters.attach(model, config(), 4)) {
-            LoadReport report = adapted.loadLeniently(directory);
+            LoadReport report = adapted.adapter().loadLeniently(directory);
             assertThat(report.missing()).containsExactly(UP_A);
             assertThat(report.unexpected()).containsExactly("stranger");
         }
@@ -277,7 +280,7 @@ class AdapterFilesTest {
     }
 
     private static float[] values(AdaptedModel adapted, String key) {
-        Parameter parameter = adapted.parameters().get(key);
+        Parameter parameter = adapted.adapter().parameters().get(key);
         return parameter.getArray().toFloatArray();
     }
 }

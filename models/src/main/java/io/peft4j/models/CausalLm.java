@@ -247,7 +247,7 @@ public final class CausalLm implements AutoCloseable {
      * @throws IllegalStateException if no parameter requires a gradient
      */
     public double[] backward(NDArray ids, NDArray labels, double divisor) {
-        if (decoder.getParameters().values().stream().noneMatch(Parameter::requiresGradient)) {
+        if (!decoder.isTrainable()) {
             throw new IllegalStateException(
                     "expected a parameter that requires a gradient, but all are frozen: attach an"
                             + " adapter, or unfreeze the base with block().freezeParameters(false)");
@@ -279,6 +279,6 @@ public final class CausalLm implements AutoCloseable {
     }
 
     Weights weights(NDManager step, boolean training) {
-        return new Weights(new ParameterStore(step, false), device(), training);
+        return decoder.weights(new ParameterStore(step, false), device(), training);
     }
 }

@@ -1,14 +1,18 @@
 package io.peft4j.models;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.Pair;
 import ai.djl.util.PairList;
 import io.peft4j.adapters.AdaptableLinear;
+import io.peft4j.adapters.AdaptedModel;
+import io.peft4j.adapters.AdapterHost;
 import io.peft4j.adapters.BlockTree;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -26,13 +30,14 @@ import org.jspecify.annotations.Nullable;
  * <p>A token's position is its index in the row, also behind padding on the left; rotary positions
  * are relative, so that the logits are those of the row without the padding.
  */
-public final class Decoder extends NamedBlock {
+public final class Decoder extends NamedBlock implements AdapterHost {
 
     private final Architecture architecture;
     private final DecoderBody body;
     private final @Nullable AdaptableLinear head;
     private final RotaryTable rotary;
     private final Map<String, Parameter> baseParameters;
+    private volatile @Nullable AdaptedModel adapters;
 
     Decoder(Architecture architecture) {
         this.architecture = architecture;
@@ -60,6 +65,25 @@ public final class Decoder extends NamedBlock {
                             }
                         });
         baseParameters = Collections.unmodifiableMap(parameters);
+    }
+
+    /** {@inheritDoc} */
+    @Override
+    public void setAdapters(@Nullable AdaptedModel model) {
+        adapters = model;
+    }
+
+    /** The parameters of one pass, with the adapters in effect now. */
+    Weights weights(ParameterStore store, Device device, boolean training) {
+        AdaptedModel adapted = adapters;
+        return new Weights(adapted == null ? store : adapted.store(store), device, training);
+    }
+
+    /** Tells whether a backward would reach a parameter, of the base or of an adapter. */
+    boolean isTrainable() {
+        AdaptedModel adapted = adapters;
+        Block all = adapted == null ? this : adapted.block();
+        return all.getParameters().values().stream().anyMatch(Parameter::requiresGradient);
     }
 
     Architecture architecture() {
@@ -93,7 +117,7 @@ public final class Decoder extends NamedBlock {
         if (cache != null) {
             cache.requireRoomFor(columns);
         }
-        NDList table = rotary.of(end, weights.value(body.embeddings().weight()));
+        NDList table = rotary.of(end, body.embeddings().weight().getArray());
         try (NDManager scope = owner.newSubManager()) {
             NDArray mask = tokens == null ? null : mask(scope, ids, tokens);
             Pass pass = new Pass(weights, table.get(0), table.get(1), mask, cache);
@@ -121,7 +145,7 @@ public final class Decoder extends NamedBlock {
     /** Projects hidden states (…, H) to logits (…, V), adapted if the head is. */
     NDArray project(NDManager owner, Weights weights, NDArray hidden) {
         if (head == null) {
-            NDArray embeddings = weights.value(body.embeddings().weight());
+            NDArray embeddings = weights.tied(body.embeddings());
             return Kernels.DECODER.call(owner, "linear", hidden, embeddings);
         }
         NDArray logits = weights.linear(head, hidden);
@@ -138,7 +162,7 @@ public final class Decoder extends NamedBlock {
             @Nullable PairList<String, Object> params) {
         NDArray ids = inputs.head();
         NDManager owner = ids.getManager();
-        Weights weights = new Weights(parameterStore, ids.getDevice(), training);
+        Weights weights = weights(parameterStore, ids.getDevice(), training);
         NDArray tokens = inputs.size() > 1 ? inputs.get(1) : null;
         try (NDManager scope = owner.newSubManager()) {
             NDArray hidden = hidden(scope, weights, ids, tokens, null);

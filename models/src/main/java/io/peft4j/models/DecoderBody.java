@@ -6,12 +6,14 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import io.peft4j.adapters.AdaptableEmbedding;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Embeddings, layers and the last norm: ids (B, S) to hidden states (B, S, H). */
 final class DecoderBody extends NamedBlock {
 
-    private final TokenEmbeddings embeddings;
+    private final AdaptableEmbedding embeddings;
     private final LayerStack layers;
     private final RmsNorm norm;
 
@@ -21,18 +23,21 @@ final class DecoderBody extends NamedBlock {
         embeddings =
                 addChildBlock(
                         names.embeddings(),
-                        new TokenEmbeddings(architecture.vocabularySize(), hidden));
+                        new AdaptableEmbedding(
+                                architecture.vocabularySize(),
+                                hidden,
+                                architecture.tiedHead() ? List.of(names.head()) : List.of()));
         layers = addChildBlock(names.layers(), new LayerStack(architecture));
         norm = addChildBlock(names.norm(), new RmsNorm(hidden, architecture.normEpsilon()));
     }
 
-    TokenEmbeddings embeddings() {
+    AdaptableEmbedding embeddings() {
         return embeddings;
     }
 
     NDArray apply(NDManager owner, NDArray ids, Pass pass) {
         try (NDManager scope = owner.newSubManager()) {
-            NDArray embedded = embeddings.apply(scope, ids, pass.weights());
+            NDArray embedded = pass.weights().rows(scope, embeddings, ids);
             NDArray h = layers.apply(scope, embedded, pass);
             return norm.apply(owner, h, pass.weights());
         }

@@ -3,9 +3,11 @@ package io.peft4j.models;
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
+import io.peft4j.adapters.AdaptableEmbedding;
 
 /**
  * How a forward pass reads parameters.
@@ -23,5 +25,14 @@ record Weights(ParameterStore store, Device device, boolean training) {
     /** Runs a linear layer, adapted or not; the result belongs to x's manager. */
     NDArray linear(Block layer, NDArray x) {
         return layer.forward(store, new NDList(x), training).singletonOrThrow();
+    }
+
+    /** The weight of an embedding for the output head that is tied to it. */
+    NDArray tied(AdaptableEmbedding embedding) {
+        return embedding.tiedWeight(store, device, training);
+    }
+
+    NDArray rows(NDManager owner, AdaptableEmbedding embedding, NDArray ids) {
+        return embedding.rows(owner, ids, store, training);
     }
 }

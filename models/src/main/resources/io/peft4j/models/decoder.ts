@@ -1,9 +1,6 @@
   # Shapes: B sequences, S tokens, H hidden, D head width, hk key-value heads, rep queries per
   # key-value head, N labelled tokens, V vocabulary. Scalars are tensors of no dimension.
 
-  def embed(self, ids: Tensor, w: Tensor) -> Tensor:
-    return torch.embedding(w, ids)
-
   # x / sqrt(mean(x^2) + eps), in float32 whatever x is, rounded to x's type, then times w.
   def rms_norm(self, x: Tensor, w: Tensor, eps: Tensor) -> Tensor:
     xf = torch.to(x, 6)

@@ -10,6 +10,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.adapters.AdapterConfig;
+import io.peft4j.adapters.AdapterScope;
 import io.peft4j.adapters.Adapters;
 import io.peft4j.dora.DoraConfig;
 import io.peft4j.lora.LoraConfig;
@@ -34,9 +35,10 @@ class AdapterGoldenTest {
         AdaptedModel adapted = Adapters.attach(model.block(), config(method), 0);
         try (Golden file = Golden.open("openelm/" + method + "/adapter_model.safetensors");
                 RowWriter writer = new RowWriter(model.manager())) {
-            assertThat(adapted.parameters().keySet())
+            assertThat(adapted.adapter().parameters().keySet())
                     .containsExactlyInAnyOrderElementsOf(file.names());
-            adapted.parameters()
+            adapted.adapter()
+                    .parameters()
                     .forEach(
                             (key, parameter) ->
                                     writer.put(
@@ -65,7 +67,7 @@ class AdapterGoldenTest {
             double[] sums = model.rowLosses(ids, ids);
             assertThat((sums[0] + sums[1]) / 14)
                     .isCloseTo(golden.floats("loss")[0], within(Golden.LOSS));
-            try (AdaptedModel.Scope off = adapted.disableAdapter()) {
+            try (AdapterScope off = adapted.disableAdapter()) {
                 assertClose("off", logits(model, ids), base.floats("logits"), Golden.LOGITS);
             }
         }
@@ -105,7 +107,8 @@ class AdapterGoldenTest {
                 AdaptedModel adapted = attach(model, method)) {
             NDArray ids = base.array("input_ids");
             model.backward(ids, ids, 14);
-            adapted.parameters()
+            adapted.adapter()
+                    .parameters()
                     .forEach(
                             (key, parameter) ->
                                     assertGradientClose(

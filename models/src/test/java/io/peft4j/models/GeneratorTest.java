@@ -9,6 +9,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.peft4j.adapters.AdaptedModel;
+import io.peft4j.adapters.AdapterScope;
 import io.peft4j.torch.GradMode;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -62,7 +63,7 @@ class GeneratorTest {
                 Golden adapter = Golden.open("openelm/" + method + "/golden.safetensors");
                 AdaptedModel adapted = AdapterGoldenTest.attach(base, method)) {
             assertGreedy(base, adapter.longs("greedy"));
-            try (AdaptedModel.Scope off = adapted.disableAdapter()) {
+            try (AdapterScope off = adapted.disableAdapter()) {
                 assertGreedy(base, golden.longs("greedy"));
             }
         }

@@ -142,10 +142,10 @@ class TrainingGradientTest {
             double base = sum(model.rowLosses(ids, ids));
             randomise(model, adapted);
             double loss = sum(model.backward(ids, ids, 1));
-            Map<String, float[]> ours = takeGradients(adapted.parameters());
+            Map<String, float[]> ours = takeGradients(adapted.adapter().parameters());
             double plain = plainBackward(model, ids, ids, 1);
             assertThat(loss).isCloseTo(plain, within(1e-5 * plain)).isNotCloseTo(base, within(1.0));
-            takeGradients(adapted.parameters())
+            takeGradients(adapted.adapter().parameters())
                     .forEach((name, values) -> assertGradients(name, ours.get(name), values));
         }
     }
@@ -163,7 +163,7 @@ class TrainingGradientTest {
     private static void randomise(CausalLm model, AdaptedModel adapted) {
         Random random = new Random(5);
         try (RowWriter writer = new RowWriter(model.manager())) {
-            for (Parameter parameter : adapted.parameters().values()) {
+            for (Parameter parameter : adapted.adapter().parameters().values()) {
                 float[] values = new float[(int) parameter.getShape().size()];
                 for (int i = 0; i < values.length; i++) {
                     values[i] = 0.1f * (float) random.nextGaussian();
@@ -249,7 +249,7 @@ class TrainingGradientTest {
             }
             assertThat(counts).containsOnly(counts.get(0));
             assertThat(golden.manager().getManagedArrays()).hasSize(inputs);
-            assertThat(adapted.parameters()).isNotEmpty();
+            assertThat(adapted.adapter().parameters()).isNotEmpty();
         }
     }
 

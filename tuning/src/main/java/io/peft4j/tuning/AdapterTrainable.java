@@ -28,13 +28,14 @@ public record AdapterTrainable(AdaptedModel model) implements Trainable {
 
     @Override
     public Map<String, Parameter> parameters() {
-        return model.parameters();
+        return model.adapter().parameters();
     }
 
     @Override
     public Map<String, String> settings() {
         Map<String, String> settings = new TreeMap<>();
-        model.config()
+        model.adapter()
+                .config()
                 .toPeft()
                 .json()
                 .asMap()
@@ -49,18 +50,18 @@ public record AdapterTrainable(AdaptedModel model) implements Trainable {
 
     @Override
     public void save(Path directory) throws IOException {
-        model.save(directory);
+        model.adapter().save(directory);
     }
 
     @Override
     public void load(Path directory) throws IOException {
         try (GradMode off = GradMode.disabled()) {
-            model.load(directory);
+            model.adapter().load(directory);
         }
     }
 
     @Override
     public void export(Path output) throws IOException {
-        model.save(output);
+        model.adapter().save(output);
     }
 }

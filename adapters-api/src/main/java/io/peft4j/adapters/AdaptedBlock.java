@@ -1,0 +1,170 @@
+package io.peft4j.adapters;
+
+import ai.djl.MalformedModelException;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.AbstractBaseBlock;
+import ai.djl.nn.Block;
+import ai.djl.nn.BlockList;
+import ai.djl.nn.Parameter;
+import ai.djl.nn.ParameterList;
+import ai.djl.training.ParameterStore;
+import ai.djl.util.Pair;
+import ai.djl.util.PairList;
+import io.peft4j.torch.GradMode;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The base block with its adapters in effect, for DJL's Trainer and Predictor. It shows the base's
+ * children and parameters under their own names, and the adapters' parameters beside them.
+ *
+ * <p>A file of {@code Model.save} holds the base's bytes first, as without adapters, so that it
+ * loads in the plain base model, and then the adapters' values.
+ */
+final class AdaptedBlock extends AbstractBaseBlock {
+
+    private final Block base;
+    private final AdaptedModel model;
+
+    AdaptedBlock(Block base, AdaptedModel model) {
+        this.base = base;
+        this.model = model;
+    }
+
+    @Override
+    protected NDList forwardInternal(
+            ParameterStore store,
+            NDList inputs,
+            boolean training,
+            @Nullable PairList<String, Object> params) {
+        NDManager owner = inputs.head().getManager();
+        ActiveSet active = model.holdActive();
+        try {
+            AdaptedStore adapted = new AdaptedStore(store, active, owner);
+            NDList outputs;
+            if (training) {
+                outputs = base.forward(adapted, inputs, true, params);
+            } else {
+                // a Predictor's worker threads record graphs unless told not to
+                try (GradMode off = GradMode.disabled()) {
+                    outputs = base.forward(adapted, inputs, false, params);
+                }
+            }
+            model.requireRead(active, adapted);
+            return outputs;
+        } finally {
+            active.release();
+        }
+    }
+
+    /**
+     * Freezes or unfreezes the active adapters. The base stays frozen, also when a Trainer of a
+     * loaded model would unfreeze everything.
+     */
+    @Override
+    public void freezeParameters(boolean freeze) {
+        freezeParameters(freeze, parameter -> true);
+    }
+
+    @Override
+    public void freezeParameters(boolean freeze, Predicate<Parameter> predicate) {
+        for (Adapter adapter : model.activeAdapters()) {
+            adapter.parameters().values().stream()
+                    .filter(predicate)
+                    .filter(parameter -> !isStatistic(parameter))
+                    .forEach(parameter -> parameter.freeze(freeze));
+        }
+    }
+
+    private static boolean isStatistic(Parameter parameter) {
+        return parameter.getType() == Parameter.Type.RUNNING_MEAN
+                || parameter.getType() == Parameter.Type.RUNNING_VAR;
+    }
+
+    @Override
+    public BlockList getChildren() {
+        return base.getChildren();
+    }
+
+    @Override
+    public ParameterList getDirectParameters() {
+        ParameterList all = new ParameterList();
+        all.addAll(base.getDirectParameters());
+        all.addAll(adapterParameters());
+        return all;
+    }
+
+    @Override
+    public ParameterList getParameters() {
+        ParameterList all = new ParameterList();
+        all.addAll(base.getParameters());
+        all.addAll(adapterParameters());
+        return all;
+    }
+
+    private ParameterList adapterParameters() {
+        ParameterList all = new ParameterList();
+        for (Adapter adapter : model.adapters()) {
+            adapter.parameters()
+                    .forEach((key, parameter) -> all.add(adapter.name() + "." + key, parameter));
+        }
+        return all;
+    }
+
+    @Override
+    public void initialize(NDManager manager, DataType dataType, Shape... shapes) {
+        base.initialize(manager, dataType, shapes);
+    }
+
+    @Override
+    public boolean isInitialized() {
+        return base.isInitialized();
+    }
+
+    @Override
+    public Shape[] getInputShapes() {
+        return base.getInputShapes();
+    }
+
+    @Override
+    public DataType[] getOutputDataTypes() {
+        return base.getOutputDataTypes();
+    }
+
+    @Override
+    public Shape[] getOutputShapes(Shape[] inputShapes) {
+        return base.getOutputShapes(inputShapes);
+    }
+
+    @Override
+    public PairList<String, Shape> describeInput() {
+        return base.describeInput();
+    }
+
+    @Override
+    public void saveParameters(DataOutputStream out) throws IOException {
+        base.saveParameters(out);
+        for (Pair<String, Parameter> parameter : adapterParameters()) {
+            parameter.getValue().save(out);
+        }
+    }
+
+    @Override
+    public void loadParameters(NDManager manager, DataInputStream in)
+            throws IOException, MalformedModelException {
+        throw new MalformedModelException(
+                "load the base model before attaching adapters, and the adapters from their own"
+                        + " directory");
+    }
+
+    @Override
+    public String toString() {
+        return "adapted " + base;
+    }
+}

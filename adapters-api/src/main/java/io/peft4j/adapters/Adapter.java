@@ -1,0 +1,176 @@
+package io.peft4j.adapters;
+
+import ai.djl.ndarray.NDManager;
+import ai.djl.nn.Parameter;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** A named adapter of an {@link AdaptedModel}: its settings, its parameters and its files. */
+public final class Adapter {
+
+    private final String name;
+    private final AdapterConfig config;
+    private final NDManager owner;
+    private final List<Attachment> attachments;
+
+    /** The model's own hold on the adapter, and one for each scope or forward that uses it. */
+    private final AtomicInteger holds = new AtomicInteger(1);
+
+    private volatile boolean deleted;
+    private volatile boolean merged;
+    private volatile boolean reached;
+
+    Adapter(String name, AdapterConfig config, NDManager owner, List<Attachment> attachments) {
+        this.name = name;
+        this.config = config;
+        this.owner = owner;
+        this.attachments = List.copyOf(attachments);
+    }
+
+    /**
+     * Returns the name that the adapter was added under.
+     *
+     * @return the name
+     */
+    public String name() {
+        return name;
+    }
+
+    /**
+     * Returns the settings.
+     *
+     * @return the config
+     */
+    public AdapterConfig config() {
+        return config;
+    }
+
+    /**
+     * Returns the parameters.
+     *
+     * @return the parameters by PEFT's key, such as {@code
+     *     base_model.model.transformer.layers.0.attn.qkv_proj.lora_A.weight}, in model order
+     */
+    public Map<String, Parameter> parameters() {
+        Map<String, Parameter> parameters = new LinkedHashMap<>();
+        attachments.forEach(attachment -> parameters.putAll(attachment.parameters()));
+        return Collections.unmodifiableMap(parameters);
+    }
+
+    /**
+     * Returns the states, for methods that work on whole adapters, such as combinations.
+     *
+     * @return the state by the path of its site, in model order
+     */
+    public Map<String, AdapterState> states() {
+        Map<String, AdapterState> states = new LinkedHashMap<>();
+        attachments.forEach(attachment -> states.put(attachment.path(), attachment.state()));
+        return Collections.unmodifiableMap(states);
+    }
+
+    /**
+     * Saves this adapter alone, in PEFT's directory format. A kill or a full disk at any moment
+     * leaves the old files or the new ones.
+     *
+     * @param directory the directory; made if it does not exist
+     * @throws IOException if it cannot be written; what was there is kept
+     */
+    public void save(Path directory) throws IOException {
+        requireUsable();
+        AdapterFiles.save(directory, config.toPeft(), parameters());
+    }
+
+    /**
+     * Loads saved tensors into this adapter; each must be there, and nothing else.
+     *
+     * @param directory a directory in PEFT's format
+     * @throws AdapterMismatchException if tensors are missing, unexpected or misshaped; it lists
+     *     all of them, and nothing has changed
+     * @throws IOException if the files cannot be read
+     */
+    public void load(Path directory) throws IOException {
+        requireLoadable();
+        AdapterFiles.load(directory, parameters(), true);
+    }
+
+    /**
+     * Loads the saved tensors that fit; parameters without one keep their values.
+     *
+     * @param directory a directory in PEFT's format
+     * @return what was missing and what was not used
+     * @throws AdapterMismatchException if a tensor has another shape; nothing has changed then
+     * @throws IOException if the files cannot be read
+     */
+    public LoadReport loadLeniently(Path directory) throws IOException {
+        requireLoadable();
+        return AdapterFiles.load(directory, parameters(), false);
+    }
+
+    List<Attachment> attachments() {
+        return attachments;
+    }
+
+    void setTrainable(boolean trainable) {
+        parameters().values().forEach(parameter -> parameter.freeze(!trainable));
+    }
+
+    void setMerged(boolean inWeights) {
+        merged = inWeights;
+    }
+
+    /** Makes sure, once, that a forward pass has asked for every adapted weight. */
+    void requireRead(AdaptedStore store) {
+        if (reached) {
+            return;
+        }
+        List<String> unread =
+                attachments.stream()
+                        .filter(a -> !store.wasRead(a.weight().parameter()))
+                        .map(Attachment::path)
+                        .toList();
+        if (!unread.isEmpty()) {
+            throw new UnreachedWeightException(name, unread);
+        }
+        reached = true;
+    }
+
+    /** Takes a hold, unless the adapter is gone. */
+    boolean hold() {
+        return holds.updateAndGet(n -> n == 0 ? 0 : n + 1) > 0;
+    }
+
+    /** Gives a hold back; the last one frees the parameters. */
+    void release() {
+        if (holds.decrementAndGet() == 0) {
+            attachments.forEach(attachment -> attachment.state().close());
+            owner.close();
+        }
+    }
+
+    /** Gives the model's own hold back. */
+    void delete() {
+        if (!deleted) {
+            deleted = true;
+            release();
+        }
+    }
+
+    private void requireLoadable() {
+        requireUsable();
+        if (merged) {
+            throw new IllegalStateException(
+                    "adapter " + name + " is merged; unmerge before loading into it");
+        }
+    }
+
+    private void requireUsable() {
+        if (deleted) {
+            throw new IllegalStateException("adapter " + name + " was deleted or closed");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+package io.peft4j.adapters;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Parameter;
+import io.peft4j.torch.Tensors;
+
+/** A frozen parameter of the base model and the site it is. */
+record BaseWeight(Site site, Parameter parameter) {
+
+    NDArray array() {
+        return parameter.getArray();
+    }
+
+    /**
+     * Views a weight as a matrix (out, in). The view has its own handle even where the shape stays,
+     * so that results of operations on it belong to the given manager, not to the model's.
+     */
+    NDArray matrix(NDManager owner, NDArray weight) {
+        Shape stored = site.shape();
+        NDArray view;
+        if (site.transposed()) {
+            view = weight.transpose();
+        } else if (site.kind() == Site.Kind.CONV) {
+            view = weight.reshape(site.outFeatures(), site.inFeatures());
+        } else {
+            view = weight.reshape(stored);
+        }
+        view.attach(owner);
+        return view;
+    }
+
+    /** Undoes {@link #matrix}; the result belongs to the given manager. */
+    NDArray stored(NDManager owner, NDArray matrix) {
+        NDArray weight = site.transposed() ? matrix.transpose() : matrix.reshape(site.shape());
+        weight.attach(owner);
+        return weight;
+    }
+
+    /** Copies the weight's current values in float32, as a matrix (out, in). */
+    NDArray float32Matrix(NDManager owner) {
+        NDArray array = array();
+        NDArray wide = owner.create(array.getShape(), DataType.FLOAT32);
+        Tensors.copy(array, wide);
+        return matrix(owner, wide);
+    }
+}

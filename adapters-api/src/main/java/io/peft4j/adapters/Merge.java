@@ -1,0 +1,121 @@
+package io.peft4j.adapters;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.nn.Parameter;
+import ai.djl.training.ParameterStore;
+import io.peft4j.torch.GradMode;
+import io.peft4j.torch.Tensors;
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
+import java.util.List;
+
+/**
+ * Effective weights written over base weights, and the originals that undo it. Each effective
+ * weight is computed in float32 from the original and rounded once.
+ */
+final class Merge {
+
+    private final ActiveSet active;
+    private final IdentityHashMap<Parameter, NDArray> originals = new IdentityHashMap<>();
+    private final List<MergeReport.SiteChange> changes = new ArrayList<>();
+
+    private Merge(ActiveSet active) {
+        this.active = active;
+    }
+
+    /** Merges and keeps the originals; all weights are as before if one cannot be merged. */
+    static Merge keeping(ActiveSet active) {
+        requireUntied(active);
+        Merge merge = new Merge(active);
+        try (GradMode off = GradMode.disabled()) {
+            for (List<Attachment> together : active.all()) {
+                NDArray weight = together.get(0).weight().array();
+                NDArray original = Tensors.clone(weight.getManager(), weight);
+                merge.originals.put(together.get(0).weight().parameter(), original);
+                merge.changes.add(write(together, true));
+            }
+            return merge;
+        } catch (RuntimeException e) {
+            merge.undo();
+            throw e;
+        }
+    }
+
+    /**
+     * Merges for good, without a copy of any weight: a first pass makes sure that all can be
+     * merged.
+     */
+    static MergeReport forGood(ActiveSet active) {
+        requireUntied(active);
+        List<MergeReport.SiteChange> changes = new ArrayList<>();
+        try (GradMode off = GradMode.disabled()) {
+            active.all().forEach(together -> write(together, false));
+            active.all().forEach(together -> changes.add(write(together, true)));
+        }
+        return new MergeReport(changes);
+    }
+
+    private static void requireUntied(ActiveSet active) {
+        for (List<Attachment> together : active.all()) {
+            for (Attachment attachment : together) {
+                List<String> ties = attachment.weight().site().tiedTo();
+                if (!ties.isEmpty() && !attachment.reachesTies()) {
+                    throw new TiedWeightException(attachment.path(), ties);
+                }
+            }
+        }
+    }
+
+    /** Computes the effective weight and, if asked, writes it; throws if it is not finite. */
+    private static MergeReport.SiteChange write(List<Attachment> together, boolean write) {
+        BaseWeight base = together.get(0).weight();
+        NDArray weight = base.array();
+        try (NDManager scope = weight.getManager().newSubManager()) {
+            ParameterStore store = new ParameterStore(scope, false);
+            NDArray before = base.float32Matrix(scope);
+            NDArray after = AdaptedStore.sum(together, before, store, scope, false);
+            NDArray change = after.sub(before);
+            double norm = change.norm().getFloat();
+            if (!Double.isFinite(norm)) {
+                throw new NonFiniteMergeException(base.site().path());
+            }
+            double largest = change.abs().max().getFloat();
+            double relative = norm / Math.max(before.norm().getFloat(), Float.MIN_NORMAL);
+            if (write) {
+                Tensors.copy(base.stored(scope, after), weight);
+            }
+            return new MergeReport.SiteChange(base.site().path(), largest, relative);
+        }
+    }
+
+    ActiveSet active() {
+        return active;
+    }
+
+    MergeReport report() {
+        return new MergeReport(changes);
+    }
+
+    /** Puts the originals back, bit for bit, and frees them. */
+    void undo() {
+        try (GradMode off = GradMode.disabled()) {
+            originals.forEach((parameter, kept) -> Tensors.copy(kept, parameter.getArray()));
+        }
+        originals.values().forEach(NDArray::close);
+        originals.clear();
+    }
+
+    /** Bytes of the kept originals. */
+    long keptBytes() {
+        long bytes = 0;
+        for (NDArray original : originals.values()) {
+            DataType type = original.getDataType();
+            // bfloat16 is unknown to DJL
+            int width = type == DataType.UNKNOWN ? 2 : type.getNumOfBytes();
+            bytes += original.size() * width;
+        }
+        return bytes;
+    }
+}
