@@ -168,7 +168,11 @@ def record(name, build, config, x, seed, description=None, attached=None, saved=
     loaded = PeftModel.from_pretrained(copy.deepcopy(pristine), os.path.join(path, "adapter")).eval()
     loaded_difference = distance(output(loaded, x), gold["y"])
     try:
-        merged = loaded.merge_and_unload(safe_merge=True)
+        source = copy.deepcopy(model)
+    except RuntimeError:  # PEFT's tied adapters keep a view that cannot be copied
+        source = loaded
+    try:
+        merged = source.merge_and_unload(safe_merge=True)
         y = output(merged, x).detach()
         report = f"{distance(y, gold['y']):.1e}"
         if distance(y, gold["y"]) < 1e-5:
