@@ -18,7 +18,7 @@ import copy, os, tempfile
 from block_golden import disk_parameters, distance, output, record, save_adapter
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel
 from torch import nn
 
 
