@@ -27,6 +27,10 @@ final class LoraState implements AdapterState {
         this.pair = pair;
     }
 
+    LowRankPair pair() {
+        return pair;
+    }
+
     @Override
     public Map<String, Parameter> parameters() {
         Map<String, Parameter> parameters = new LinkedHashMap<>();
