@@ -1,23 +1,28 @@
 package io.peft4j.cli;
 
+import static com.tngtech.archunit.base.DescribedPredicate.describe;
 import static com.tngtech.archunit.core.domain.JavaCall.Predicates.target;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.equivalentTo;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideOutsideOfPackage;
 import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nameMatching;
 import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.With.owner;
+import static com.tngtech.archunit.lang.conditions.ArchConditions.have;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.fields;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.methods;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.DataType;
 import com.tngtech.archunit.core.domain.JavaModifier;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
+import io.peft4j.torch.BFloat16;
 import java.io.ObjectInputStream;
 import java.nio.Buffer;
 import java.nio.file.Files;
@@ -126,6 +131,42 @@ final class ArchitectureTest {
                     .callMethod(NDArray.class, "duplicate")
                     .orShould()
                     .callMethod(NDArray.class, "set", Buffer.class);
+
+    /** DJL's engine ends the process on the type, and on others that it lacks. */
+    @ArchTest
+    static final ArchRule onlyTorchNamesBfloat16 =
+            noClasses()
+                    .that(resideOutsideOfPackage("io.peft4j.torch.."))
+                    .should()
+                    .accessField(DataType.class, "BFLOAT16");
+
+    @ArchTest
+    static final ArchRule everyTypeThatAUserChoosesIsChecked =
+            methods()
+                    .that()
+                    .arePublic()
+                    .and(
+                            describe(
+                                    "take a DataType",
+                                    method ->
+                                            method.getRawParameterTypes().stream()
+                                                    .anyMatch(
+                                                            t -> t.isEquivalentTo(DataType.class))))
+                    .and()
+                    .areNotDeclaredIn(BFloat16.class)
+                    .and()
+                    .doNotHaveModifier(JavaModifier.BRIDGE)
+                    .should(
+                            have(
+                                    describe(
+                                            "a call of BFloat16.requireUsable",
+                                            method ->
+                                                    method.getMethodCallsFromSelf().stream()
+                                                            .anyMatch(
+                                                                    call ->
+                                                                            call.getName()
+                                                                                    .equals(
+                                                                                            "requireUsable")))));
 
     @ArchTest
     static final ArchRule loggingGoesThroughSlf4j =
