@@ -17,6 +17,7 @@ import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.sli
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
+import com.tngtech.archunit.core.domain.JavaMethod;
 import com.tngtech.archunit.core.domain.JavaModifier;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
@@ -143,30 +144,28 @@ final class ArchitectureTest {
     @ArchTest
     static final ArchRule everyTypeThatAUserChoosesIsChecked =
             methods()
-                    .that()
-                    .arePublic()
-                    .and(
-                            describe(
-                                    "take a DataType",
-                                    method ->
-                                            method.getRawParameterTypes().stream()
-                                                    .anyMatch(
-                                                            t -> t.isEquivalentTo(DataType.class))))
+                    .that(describe("take a DataType", ArchitectureTest::takesDataType))
                     .and()
-                    .areNotDeclaredIn(BFloat16.class)
+                    .arePublic()
                     .and()
                     .doNotHaveModifier(JavaModifier.BRIDGE)
+                    .and()
+                    .areNotDeclaredIn(BFloat16.class)
                     .should(
                             have(
                                     describe(
                                             "a call of BFloat16.requireUsable",
-                                            method ->
-                                                    method.getMethodCallsFromSelf().stream()
-                                                            .anyMatch(
-                                                                    call ->
-                                                                            call.getName()
-                                                                                    .equals(
-                                                                                            "requireUsable")))));
+                                            ArchitectureTest::callsRequireUsable)));
+
+    private static boolean takesDataType(JavaMethod method) {
+        return method.getRawParameterTypes().stream()
+                .anyMatch(type -> type.isEquivalentTo(DataType.class));
+    }
+
+    private static boolean callsRequireUsable(JavaMethod method) {
+        return method.getMethodCallsFromSelf().stream()
+                .anyMatch(call -> call.getName().equals("requireUsable"));
+    }
 
     @ArchTest
     static final ArchRule loggingGoesThroughSlf4j =

@@ -20,7 +20,8 @@ import java.util.Set;
  * copy)} or {@code block.initialize(manager, type, shapes)}, and where a bfloat16 array is asked
  * for {@code zerosLike}, {@code onesLike}, {@code toDevice} or {@code softmax}. So these arrays are
  * made, converted, read and written here; {@link Tensors#copy} and {@link Tensors#clone} take them,
- * and {@link #requireUsable} guards what takes a type from its caller.
+ * and {@link #requireUsable} guards what takes a type from its caller. To another device an array
+ * goes by {@link #zeros} with a manager of that device, and {@link Tensors#copy}.
  *
  * <p>What DJL does well on them: {@code getShape}, {@code getDevice}, {@code reshape}, {@code get},
  * {@code transpose}, {@code attach}, {@code close}, and {@code add}: of two bfloat16 arrays it
