@@ -4,12 +4,14 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
 import ai.djl.util.Preconditions;
+import io.peft4j.torch.BFloat16;
 import io.peft4j.torch.TextModule;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -106,6 +108,13 @@ public final class AdaptableEmbedding extends AbstractBlock {
             return adapted.tied(weight, device, training);
         }
         return store.getValue(weight, device, training);
+    }
+
+    /** {@inheritDoc} */
+    @Override
+    public void initialize(NDManager manager, DataType dataType, Shape... inputShapes) {
+        BFloat16.requireUsable("AdaptableEmbedding.initialize", dataType);
+        super.initialize(manager, dataType, inputShapes);
     }
 
     /** {@inheritDoc} */
