@@ -33,4 +33,13 @@ public final class GradientClipping {
                     .getFloat();
         }
     }
+
+    /** Fills the gradients that exist with zeros, a NaN included. */
+    static void zero(Collection<Parameter> parameters) {
+        NDList arrays = OptimizerKernels.arrays(parameters);
+        try (GradMode off = GradMode.disabled();
+                NDManager scope = arrays.get(0).getManager().newSubManager()) {
+            OptimizerKernels.MODULE.callLists(scope, "zero", List.of(arrays));
+        }
+    }
 }
