@@ -36,13 +36,15 @@ import java.util.Map;
  * only where another training of the same arrays has left zeros. With several devices DJL adds up
  * the gradients, which looks like a backward, so that there every parameter moves.
  *
- * <p><b>Losses of your own.</b> DJL's arithmetic with a Java number, such as {@code loss.mul(2)},
- * puts the number into a Java buffer and closes its array at once; the graph for backward keeps the
- * address. When the garbage collector comes by before backward, that reads freed memory: a wrong
- * gradient, silently. Of DJL's losses, {@code L2Loss} and {@code QuantileL1Loss} always do so, and
- * the others where they were given a weight other than 1. Multiply by an array from {@link
- * io.peft4j.torch.Tensors#of} or {@code onesLike} and keep it open until after backward; sums,
- * differences and {@code neg()} are safe, for their backward does not ask for the number.
+ * <p><b>Numbers in losses and blocks.</b> DJL's arithmetic with a Java number puts the number into
+ * a Java buffer and lets go of it at once, but of {@code mul}, {@code div}, {@code pow}, {@code
+ * maximum} and {@code minimum} the graph for backward keeps the address. When the garbage collector
+ * comes by between forward and backward, the gradients are silently wrong, by any factor. Of DJL's
+ * losses, {@code L2Loss} and {@code QuantileL1Loss} always do so, and softmax cross-entropy,
+ * sigmoid cross-entropy and hinge loss where they have a weight other than 1. Instead of {@code
+ * L2Loss} write {@code prediction.sub(label).square().mean()}; put other numbers into an array of
+ * {@link io.peft4j.torch.Tensors#of} that is kept. {@code add}, {@code sub}, {@code neg}, {@code
+ * clip}, {@code sum} and {@code mean} are safe.
  *
  * <p>The state is float32, lies on its parameter's device, and is freed by {@link #close} or with
  * the manager of its parameter, whichever comes first; a {@code Trainer} does not close its

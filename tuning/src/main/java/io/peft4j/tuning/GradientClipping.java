@@ -15,7 +15,8 @@ public final class GradientClipping {
 
     /**
      * Scales the gradients by \(\min(1, \mathrm{maxNorm} / (\lVert g \rVert + 10^{-6}))\), where
-     * \(\lVert g \rVert\) is the norm of all of them as one vector.
+     * \(\lVert g \rVert\) is the norm of all of them as one vector. To {@link GradientCoverage}, a
+     * gradient that was scaled is as one that was not.
      *
      * @param parameters the parameters whose gradients count, one at least; those without a
      *     gradient are passed over
