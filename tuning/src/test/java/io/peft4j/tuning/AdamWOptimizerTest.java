@@ -183,6 +183,41 @@ class AdamWOptimizerTest {
     }
 
     @Test
+    void anotherModelMayFollowOneThatWasClosedFirst() {
+        AdamWOptimizer optimizer = decaying().build();
+        for (int i = 0; i < 2; i++) {
+            try (ReplayedTraining training = two(3, 3);
+                    Trainer trainer = training.trainer(optimizer)) {
+                training.batch(trainer, Map.of("moved", new float[] {1}));
+                trainer.step();
+                assertThat(value(training, "moved")).isCloseTo(2.75f, within(1e-6f));
+            }
+        }
+        optimizer.close();
+    }
+
+    @Test
+    void aSecondTrainerOfAModelGoesOnWithTheState() {
+        float[] once = new float[2];
+        for (int trainers = 1; trainers <= 2; trainers++) {
+            try (ReplayedTraining training = two(3, 3);
+                    AdamWOptimizer optimizer = decaying().build()) {
+                for (int i = 0; i < trainers; i++) {
+                    try (Trainer trainer = training.trainer(optimizer)) {
+                        for (int step = 0; step < 4 / trainers; step++) {
+                            training.batch(
+                                    trainer, Map.of("moved", new float[] {1 + step + i * 2f}));
+                            trainer.step();
+                        }
+                    }
+                }
+                once[trainers - 1] = value(training, "moved");
+            }
+        }
+        assertThat(once[1]).isEqualTo(once[0]);
+    }
+
+    @Test
     void aParameterThatIsNotFloat32IsNamed() {
         try (NDManager manager = NDManager.newBaseManager("PyTorch");
                 AdamWOptimizer optimizer = AdamWOptimizer.builder().build()) {
