@@ -139,9 +139,12 @@ class LoraPlusTest {
                 AdaptedModel adapted =
                         Adapters.load(model.block(), OpenElm.DIRECTORY.resolve("dora"))) {
             Map<String, float[]> before = new HashMap<>();
-            adapted.parameters().forEach((key, p) -> before.put(key, p.getArray().toFloatArray()));
+            adapted.adapter()
+                    .parameters()
+                    .forEach((key, p) -> before.put(key, p.getArray().toFloatArray()));
             train(config(8), adapted, model);
-            adapted.parameters()
+            adapted.adapter()
+                    .parameters()
                     .forEach(
                             (key, p) ->
                                     assertThat(
