@@ -101,7 +101,7 @@ public abstract class LowRankConfig implements AdapterConfig {
     }
 
     /**
-     * Returns how A is drawn.
+     * Returns how A and B start.
      *
      * @return the initialisation
      */
@@ -152,8 +152,9 @@ public abstract class LowRankConfig implements AdapterConfig {
     }
 
     /**
-     * Refuses a convolution in groups, and a pattern that matches no site, which is most often a
-     * mistake; only settings of a saved adapter may hold some, as in PEFT.
+     * Refuses a convolution in groups, one that cannot start as asked, and a pattern that matches
+     * no site, which is most often a mistake; only settings of a saved adapter may hold some, as in
+     * PEFT.
      */
     @Override
     public void validate(List<Site> sites) {
@@ -164,6 +165,13 @@ public abstract class LowRankConfig implements AdapterConfig {
                                 + " is a convolution in groups, where PEFT's pair is no change of"
                                 + " the weight: its A sees the inputs of all groups; leave it out of"
                                 + " the target modules");
+            }
+            if (site.kind() == Site.Kind.CONV && !init.takesConvolutions()) {
+                throw new AdapterConfigException(
+                        site.path()
+                                + " is a convolution, which cannot start with init "
+                                + init
+                                + "; PEFT has it for linear layers only");
             }
         }
         if (!saved) {
@@ -183,6 +191,19 @@ public abstract class LowRankConfig implements AdapterConfig {
     @Override
     public PeftConfig toPeft() {
         return PeftSettings.write(this);
+    }
+
+    /**
+     * Reads a config of the same method.
+     *
+     * @param peft the settings
+     * @return the config
+     */
+    protected abstract LowRankConfig read(PeftConfig peft);
+
+    /** The settings of an adapter that {@link LoraConversion} makes of one with these. */
+    LowRankConfig plain() {
+        return read(PeftSettings.writePlain(this));
     }
 
     ModulePatterns rankPattern() {
@@ -303,7 +324,7 @@ public abstract class LowRankConfig implements AdapterConfig {
         }
 
         /**
-         * Sets how A is drawn.
+         * Sets how A and B start.
          *
          * @param initialisation the initialisation
          * @return this builder
@@ -449,8 +470,24 @@ public abstract class LowRankConfig implements AdapterConfig {
                         "dropout must be at least 0 and below 1, but is " + dropout);
             }
             tokens.forEach(Builder::requireRows);
+            if (init.equals(LoraInit.ORTHOGONAL)) {
+                requireEven("rank", rank);
+                rankPattern.forEach((key, r) -> requireEven("rank_pattern \"" + key + "\"", r));
+            }
+            if (init.equals(LoraInit.OLORA) && fanInFanOut) {
+                throw new AdapterConfigException(
+                        "init olora does not know weights stored (in, out), but fan_in_fan_out is"
+                                + " set");
+            }
             if (Double.isInfinite(alpha)) {
                 throw new AdapterConfigException("alpha must be finite, but is " + alpha);
+            }
+        }
+
+        private static void requireEven(String what, int rank) {
+            if (rank % 2 != 0) {
+                throw new AdapterConfigException(
+                        "init orthogonal needs an even rank, but " + what + " is " + rank);
             }
         }
 
