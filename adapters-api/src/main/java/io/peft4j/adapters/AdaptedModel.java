@@ -155,6 +155,11 @@ public final class AdaptedModel implements AutoCloseable {
         try (GradMode off = GradMode.disabled()) {
             for (BaseWeight weight : weights) {
                 attachments.add(attach(config, weight, owner, seed));
+                AdapterState bias = config.createBias(weight.site(), owner);
+                if (bias != null) {
+                    String prefix = AdapterFiles.prefix(weight.site().path());
+                    attachments.add(new Attachment(layout.bias(weight), bias, prefix, false));
+                }
             }
         } catch (RuntimeException e) {
             attachments.forEach(attachment -> attachment.state().close());

@@ -69,7 +69,7 @@ public final class DoraConfig extends LowRankConfig {
          * @return the config
          */
         public DoraConfig build() {
-            check();
+            check(true);
             return new DoraConfig(this);
         }
     }

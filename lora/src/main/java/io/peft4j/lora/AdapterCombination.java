@@ -94,6 +94,10 @@ public final class AdapterCombination {
 
     private static void requireSitesOnly(Adapter adapter) {
         TrainedInFull own = adapter.config().trainedInFull();
+        if (adapter.config() instanceof LowRankConfig config && config.loraBias()) {
+            throw new IllegalArgumentException(
+                    "adapter " + adapter.name() + " has lora_bias; combine adapters without it");
+        }
         if (!own.equals(TrainedInFull.NOTHING)) {
             throw new IllegalArgumentException(
                     "adapter "

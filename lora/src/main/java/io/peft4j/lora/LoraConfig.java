@@ -64,7 +64,7 @@ public final class LoraConfig extends LowRankConfig {
          * @return the config
          */
         public LoraConfig build() {
-            check();
+            check(false);
             return new LoraConfig(this);
         }
     }

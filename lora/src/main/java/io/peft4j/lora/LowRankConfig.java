@@ -1,7 +1,9 @@
 package io.peft4j.lora;
 
+import ai.djl.ndarray.NDManager;
 import io.peft4j.adapters.AdapterConfig;
 import io.peft4j.adapters.AdapterConfigException;
+import io.peft4j.adapters.AdapterState;
 import io.peft4j.adapters.ModulePatterns;
 import io.peft4j.adapters.PeftConfig;
 import io.peft4j.adapters.Site;
@@ -28,6 +30,7 @@ public abstract class LowRankConfig implements AdapterConfig {
     private final boolean rsLora;
     private final double dropout;
     private final LoraInit init;
+    private final boolean loraBias;
     private final boolean fanInFanOut;
     private final TrainedInFull trainedInFull;
     private final boolean ensureWeightTying;
@@ -55,6 +58,7 @@ public abstract class LowRankConfig implements AdapterConfig {
         rsLora = builder.rsLora;
         dropout = builder.dropout;
         init = builder.init;
+        loraBias = builder.loraBias;
         fanInFanOut = builder.fanInFanOut;
         trainedInFull =
                 new TrainedInFull(builder.bias, targetModules.modulesToSave(), builder.tokens);
@@ -107,6 +111,15 @@ public abstract class LowRankConfig implements AdapterConfig {
      */
     public LoraInit init() {
         return init;
+    }
+
+    /**
+     * Returns whether B has a bias.
+     *
+     * @return PEFT's {@code lora_bias}
+     */
+    public boolean loraBias() {
+        return loraBias;
     }
 
     /**
@@ -166,6 +179,10 @@ public abstract class LowRankConfig implements AdapterConfig {
                                 + " the weight: its A sees the inputs of all groups; leave it out of"
                                 + " the target modules");
             }
+            if (site.kind() == Site.Kind.EMBEDDING && loraBias) {
+                throw new AdapterConfigException(
+                        site.path() + " is an embedding, which has no lora_bias");
+            }
             if (site.kind() == Site.Kind.CONV && !init.takesConvolutions()) {
                 throw new AdapterConfigException(
                         site.path()
@@ -179,6 +196,11 @@ public abstract class LowRankConfig implements AdapterConfig {
             rankPattern.requireMatches("rank_pattern", modules);
             alphaPattern.requireMatches("alpha_pattern", modules);
         }
+    }
+
+    @Override
+    public @Nullable AdapterState createBias(Site site, NDManager owner) {
+        return loraBias ? new LoraBias(site.outFeatures(), scaling(site.path()), owner) : null;
     }
 
     /**
@@ -237,6 +259,7 @@ public abstract class LowRankConfig implements AdapterConfig {
         private boolean rsLora;
         private double dropout;
         private LoraInit init = LoraInit.DEFAULT;
+        private boolean loraBias;
         private boolean fanInFanOut;
         private TrainedInFull.Bias bias = TrainedInFull.Bias.NONE;
         private List<String> modulesToSave = List.of();
@@ -357,6 +380,19 @@ public abstract class LowRankConfig implements AdapterConfig {
         }
 
         /**
+         * Gives B a bias, zero at the start, which is scaled as B is and added to the module's own:
+         * PEFT's {@code lora_bias}. Not for embeddings, not for DoRA, and with the default init
+         * only.
+         *
+         * @param biased whether to
+         * @return this builder
+         */
+        public T optLoraBias(boolean biased) {
+            loraBias = biased;
+            return self();
+        }
+
+        /**
          * Says that weights which are no linear layer's are stored (in, out), as those of GPT-2's
          * {@code Conv1D}: PEFT's {@code fan_in_fan_out}.
          *
@@ -461,8 +497,15 @@ public abstract class LowRankConfig implements AdapterConfig {
             return PeftSettings.read(peft, self());
         }
 
-        /** Checks the settings; a subclass calls this first in {@code build()}. */
-        protected void check() {
+        /**
+         * Checks the settings; a subclass calls this first in {@code build()}.
+         *
+         * @param useDora whether this is DoRA
+         */
+        protected void check(boolean useDora) {
+            if (loraBias) {
+                requireBiasFits(useDora);
+            }
             requireRank("rank", rank);
             rankPattern.forEach((key, r) -> requireRank("rank_pattern \"" + key + "\"", r));
             if (!(dropout >= 0 && dropout < 1)) {
@@ -481,6 +524,18 @@ public abstract class LowRankConfig implements AdapterConfig {
             }
             if (Double.isInfinite(alpha)) {
                 throw new AdapterConfigException("alpha must be finite, but is " + alpha);
+            }
+        }
+
+        private void requireBiasFits(boolean useDora) {
+            if (useDora || !init.equals(LoraInit.DEFAULT) || bias != TrainedInFull.Bias.NONE) {
+                throw new AdapterConfigException(
+                        "lora_bias is for LoRA with the default init and bias none, but use_dora is "
+                                + useDora
+                                + ", init_lora_weights is "
+                                + init
+                                + " and bias is "
+                                + PeftSettings.name(bias));
             }
         }
 

@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class LowRankPair implements AutoCloseable {
 
-    private static final TextModule KERNELS = TextModule.resource(LowRankPair.class, "lora.ts");
+    static final TextModule KERNELS = TextModule.resource(LowRankPair.class, "lora.ts");
 
     private final int rank;
     private final double scaling;

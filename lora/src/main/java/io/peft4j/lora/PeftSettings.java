@@ -25,7 +25,6 @@ final class PeftSettings {
     private PeftSettings() {}
 
     static <T extends LowRankConfig.Builder<T>> T read(PeftConfig peft, T builder) {
-        peft.requireUnused("lora_bias", Set.of("false"));
         peft.requireUnused("target_parameters", Set.of("[]"));
         peft.requireUnused("layer_replication", Set.of("[]"));
         peft.requireUnused("alora_invocation_tokens", Set.of());
@@ -39,6 +38,7 @@ final class PeftSettings {
                 .optInit(LoraInit.read(peft))
                 .optRankPattern(peft.wholeNumbers("rank_pattern"))
                 .optAlphaPattern(peft.numbers("alpha_pattern"))
+                .optLoraBias(peft.flag("lora_bias"))
                 .optFanInFanOut(peft.flag("fan_in_fan_out"))
                 .optBias(bias(peft))
                 .optTrainableTokens(peft.integerLists("trainable_token_indices"))
@@ -108,13 +108,16 @@ final class PeftSettings {
             List<Integer> only = own.tokens().get("");
             peft.opt("trainable_token_indices", only == null ? own.tokens() : only);
         }
+        if (config.loraBias()) {
+            peft.opt("lora_bias", true);
+        }
         if (config.ensureWeightTying()) {
             peft.opt("ensure_weight_tying", true);
         }
         return peft;
     }
 
-    private static String name(TrainedInFull.Bias bias) {
+    static String name(TrainedInFull.Bias bias) {
         return BIASES.entrySet().stream()
                 .filter(entry -> entry.getValue() == bias)
                 .findFirst()

@@ -23,3 +23,7 @@
   # One pair [a; a0], [b, -b0] of twice the rank for b a - b0 a0
   def joined(self, a: Tensor, b: Tensor, a0: Tensor, b0: Tensor) -> Tuple[Tensor, Tensor]:
     return (torch.cat([a, a0], 0), torch.cat([b, torch.neg(b0)], 1))
+
+  # bias + s own (out, 1), of a bias (out, 1) and own (out)
+  def biased(self, bias: Tensor, own: Tensor, scaling: Tensor) -> Tensor:
+    return torch.add(bias, torch.mul(torch.unsqueeze(own, 1), float(scaling)))

@@ -230,7 +230,7 @@ class AdapterFilesTest {
                 "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"use_dora\": 1}|true or false",
                 "{\"peft_type\": \"LORA\", \"target_modules\": [\"(\"], \"rank_pattern\": {\"(\": 2}}|regular",
                 "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"rank_pattern\": {\"up\": 0}}|must be from 1",
-                "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"lora_bias\": true}|\"lora_bias\"",
+                "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"lora_bias\": true, \"bias\": \"all\"}|bias is all",
                 "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"trainable_token_indices\": {\"e\": 3}}|trainable_token_indices.e",
                 "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"trainable_token_indices\": [3, 3]}|different rows",
                 "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"target_parameters\": [\"p\"]}|not supported",
