@@ -69,8 +69,7 @@ public final class DoraConfig extends LowRankConfig {
          * @return the config
          */
         public DoraConfig build() {
-            check(true);
-            return new DoraConfig(this);
+            return checked(new DoraConfig(this));
         }
     }
 }

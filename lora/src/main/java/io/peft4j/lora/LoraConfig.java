@@ -64,8 +64,7 @@ public final class LoraConfig extends LowRankConfig {
          * @return the config
          */
         public LoraConfig build() {
-            check(false);
-            return new LoraConfig(this);
+            return checked(new LoraConfig(this));
         }
     }
 }

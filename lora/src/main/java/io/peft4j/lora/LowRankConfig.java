@@ -9,18 +9,19 @@ import io.peft4j.adapters.PeftConfig;
 import io.peft4j.adapters.Site;
 import io.peft4j.adapters.TargetModules;
 import io.peft4j.adapters.TrainedInFull;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** The settings that LoRA and DoRA share, under PEFT's names and with PEFT's meaning. */
+/**
+ * The settings that LoRA and DoRA share, under PEFT's names and with PEFT's meaning.
+ *
+ * <p>The file is long because there are many: a documented getter and setter for each, and no more.
+ * {@code PeftSettings} reads and writes them, {@code SettingsCheck} knows what fits together.
+ */
 public abstract class LowRankConfig implements AdapterConfig {
-
-    private static final int LARGEST_RANK = 4096;
 
     private final TargetModules targetModules;
     private final ModulePatterns rankPattern;
@@ -171,26 +172,7 @@ public abstract class LowRankConfig implements AdapterConfig {
      */
     @Override
     public void validate(List<Site> sites) {
-        for (Site site : sites) {
-            if (site.kind() == Site.Kind.GROUPED_CONV) {
-                throw new AdapterConfigException(
-                        site.path()
-                                + " is a convolution in groups, where PEFT's pair is no change of"
-                                + " the weight: its A sees the inputs of all groups; leave it out of"
-                                + " the target modules");
-            }
-            if (site.kind() == Site.Kind.EMBEDDING && loraBias) {
-                throw new AdapterConfigException(
-                        site.path() + " is an embedding, which has no lora_bias");
-            }
-            if (site.kind() == Site.Kind.CONV && !init.takesConvolutions()) {
-                throw new AdapterConfigException(
-                        site.path()
-                                + " is a convolution, which cannot start with init "
-                                + init
-                                + "; PEFT has it for linear layers only");
-            }
-        }
+        sites.forEach(site -> SettingsCheck.requireFits(this, site));
         if (!saved) {
             List<String> modules = sites.stream().map(Site::path).toList();
             rankPattern.requireMatches("rank_pattern", modules);
@@ -498,72 +480,16 @@ public abstract class LowRankConfig implements AdapterConfig {
         }
 
         /**
-         * Checks the settings; a subclass calls this first in {@code build()}.
+         * Checks a config; a subclass calls this last in {@code build()}.
          *
-         * @param useDora whether this is DoRA
+         * @param config the new config
+         * @param <C> its class
+         * @return the config
+         * @throws AdapterConfigException if a setting is out of range or contradicts another
          */
-        protected void check(boolean useDora) {
-            if (loraBias) {
-                requireBiasFits(useDora);
-            }
-            requireRank("rank", rank);
-            rankPattern.forEach((key, r) -> requireRank("rank_pattern \"" + key + "\"", r));
-            if (!(dropout >= 0 && dropout < 1)) {
-                throw new AdapterConfigException(
-                        "dropout must be at least 0 and below 1, but is " + dropout);
-            }
-            tokens.forEach(Builder::requireRows);
-            if (init.equals(LoraInit.ORTHOGONAL)) {
-                requireEven("rank", rank);
-                rankPattern.forEach((key, r) -> requireEven("rank_pattern \"" + key + "\"", r));
-            }
-            if (init.equals(LoraInit.OLORA) && fanInFanOut) {
-                throw new AdapterConfigException(
-                        "init olora does not know weights stored (in, out), but fan_in_fan_out is"
-                                + " set");
-            }
-            if (Double.isInfinite(alpha)) {
-                throw new AdapterConfigException("alpha must be finite, but is " + alpha);
-            }
-        }
-
-        private void requireBiasFits(boolean useDora) {
-            if (useDora || !init.equals(LoraInit.DEFAULT) || bias != TrainedInFull.Bias.NONE) {
-                throw new AdapterConfigException(
-                        "lora_bias is for LoRA with the default init and bias none, but use_dora is "
-                                + useDora
-                                + ", init_lora_weights is "
-                                + init
-                                + " and bias is "
-                                + PeftSettings.name(bias));
-            }
-        }
-
-        private static void requireEven(String what, int rank) {
-            if (rank % 2 != 0) {
-                throw new AdapterConfigException(
-                        "init orthogonal needs an even rank, but " + what + " is " + rank);
-            }
-        }
-
-        private static void requireRows(String module, List<Integer> rows) {
-            Set<Integer> once = new HashSet<>();
-            for (int row : rows) {
-                if (row < 0 || !once.add(row)) {
-                    throw new AdapterConfigException(
-                            "trainable_token_indices "
-                                    + module
-                                    + " must be different rows from 0, but are "
-                                    + rows);
-                }
-            }
-        }
-
-        private static void requireRank(String what, int rank) {
-            if (rank < 1 || rank > LARGEST_RANK) {
-                throw new AdapterConfigException(
-                        what + " must be from 1 to " + LARGEST_RANK + ", but is " + rank);
-            }
+        protected static <C extends LowRankConfig> C checked(C config) {
+            SettingsCheck.check(config);
+            return config;
         }
     }
 }
