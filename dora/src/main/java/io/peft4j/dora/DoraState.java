@@ -90,14 +90,8 @@ final class DoraState extends LowRankState {
             NDArray delta = pair().delta(weight, store, training);
             delta.attach(scope);
             NDArray direction = delta.add(weight); // (out, in)
-            NDArray norm = direction.stopGradient().norm(new int[] {1}, true).maximum(1e-12f);
             NDArray m = store.getValue(magnitude, weight.getDevice(), training);
-            NDArray column = m.reshape(-1, 1); // (out, 1)
-            column.attach(scope);
-            NDArray gain = column.div(norm);
-            NDArray effective = direction.mul(gain);
-            effective.attach(owner);
-            return effective;
+            return KERNELS.call(owner, "turned", direction, m);
         }
     }
 
