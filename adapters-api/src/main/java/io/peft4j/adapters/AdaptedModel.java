@@ -102,6 +102,12 @@ public final class AdaptedModel implements AutoCloseable {
         requireUnmerged("adding an adapter");
         requireNew(name);
         Adapter adapter = create(name, config, seed);
+        try {
+            adapter.provenanceLog().created(seed);
+        } catch (RuntimeException e) {
+            adapter.delete();
+            throw e;
+        }
         register(adapter);
         return adapter;
     }
@@ -119,7 +125,8 @@ public final class AdaptedModel implements AutoCloseable {
     }
 
     /**
-     * Adds a saved adapter. It is not in effect until it is activated, unless it is the first.
+     * Adds a saved adapter. It is not in effect until it is activated, unless it is the first. A
+     * warning is logged if its provenance names another base model.
      *
      * @param name a new name
      * @param directory a directory in PEFT's format
@@ -155,7 +162,12 @@ public final class AdaptedModel implements AutoCloseable {
             owner.close();
             throw e;
         }
-        return new Adapter(name, config, owner, attachments);
+        return new Adapter(
+                name,
+                config,
+                owner,
+                attachments,
+                new ProvenanceLog(name, config, this::baseFingerprint));
     }
 
     private static Attachment attach(
@@ -374,6 +386,21 @@ public final class AdaptedModel implements AutoCloseable {
         Merge merged = merge;
         long kept = merged == null ? 0 : merged.keptBytes();
         return new AdapterSummary(trainable, all + trainable, rows, kept);
+    }
+
+    /**
+     * Tells base models apart, in milliseconds: the SHA-256 of the parameters' names, shapes and
+     * some evenly spaced elements of each. Adapters, merged or not, do not count; nor does whether
+     * the same values are stored as float32, float16 or bfloat16. A base that differs in a few rows
+     * of a large table may go unnoticed.
+     *
+     * @return 64 hexadecimal digits
+     */
+    public synchronized String baseFingerprint() {
+        requireOpen();
+        Merge merged = merge;
+        return BaseFingerprint.of(
+                layout, merged == null ? Parameter::getArray : merged::originalOf);
     }
 
     /**
