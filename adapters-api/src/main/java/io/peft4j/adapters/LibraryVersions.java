@@ -12,19 +12,16 @@ import java.util.Properties;
 /** What runs here, for a provenance. */
 final class LibraryVersions {
 
-    private static final String OWN = ownVersion();
+    static final Map<String, String> CURRENT =
+            Map.of(
+                    "peft4j", ownVersion(),
+                    "djl", Engine.getDjlVersion(),
+                    "engine", "PyTorch",
+                    "engine.version", TorchRuntime.version(),
+                    "engine.flavor", TorchRuntime.flavor(),
+                    "java", Runtime.version().toString());
 
     private LibraryVersions() {}
-
-    static Map<String, String> current() {
-        return Map.of(
-                "peft4j", OWN,
-                "djl", Engine.getDjlVersion(),
-                "engine", "PyTorch",
-                "engine.version", TorchRuntime.version(),
-                "engine.flavor", TorchRuntime.flavor(),
-                "java", Runtime.version().toString());
-    }
 
     private static String ownVersion() {
         Properties versions = new Properties();

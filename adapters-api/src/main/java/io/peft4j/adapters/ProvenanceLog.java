@@ -65,7 +65,7 @@ final class ProvenanceLog {
     }
 
     private Map<String, String> begin() {
-        Map<String, String> entries = new HashMap<>(LibraryVersions.current());
+        Map<String, String> entries = new HashMap<>(LibraryVersions.CURRENT);
         entries.put(Provenance.METHOD, Provenance.clean(config.method()));
         config.toPeft()
                 .string("base_model_name_or_path")
@@ -128,7 +128,7 @@ final class ProvenanceLog {
     }
 
     void trained(Map<String, String> facts) {
-        Map<String, String> now = new HashMap<>(LibraryVersions.current());
+        Map<String, String> now = new HashMap<>(LibraryVersions.CURRENT);
         now.put(Provenance.BASE_FINGERPRINT, baseFingerprint.get());
         facts.forEach((key, value) -> now.put(Provenance.TRAINING + key, Provenance.clean(value)));
         change(
