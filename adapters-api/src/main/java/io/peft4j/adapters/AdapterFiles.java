@@ -56,7 +56,11 @@ final class AdapterFiles {
         }
     }
 
-    static void save(Path directory, PeftConfig config, Map<String, Parameter> parameters)
+    static void save(
+            Path directory,
+            PeftConfig config,
+            Map<String, Parameter> parameters,
+            Provenance provenance)
             throws IOException {
         Files.createDirectories(directory);
         Map<String, TensorSource> tensors = new LinkedHashMap<>();
@@ -82,6 +86,7 @@ final class AdapterFiles {
                         channel.write(bytes);
                     }
                 });
+        ProvenanceFile.add(files, directory, provenance);
         AtomicFiles.writeTogether(files);
     }
 

@@ -98,6 +98,12 @@ final class Merge {
         return new MergeReport(changes);
     }
 
+    /** A parameter's values as they were before. */
+    NDArray originalOf(Parameter parameter) {
+        NDArray original = originals.get(parameter);
+        return original == null ? parameter.getArray() : original;
+    }
+
     /** Puts the originals back, bit for bit, and frees them. */
     void undo() {
         try (GradMode off = GradMode.disabled()) {
