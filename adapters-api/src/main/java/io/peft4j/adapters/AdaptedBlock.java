@@ -77,14 +77,9 @@ final class AdaptedBlock extends AbstractBaseBlock {
         for (Adapter adapter : model.activeAdapters()) {
             adapter.parameters().values().stream()
                     .filter(predicate)
-                    .filter(parameter -> !isStatistic(parameter))
+                    .filter(parameter -> !TorchNames.isStatistic(parameter))
                     .forEach(parameter -> parameter.freeze(freeze));
         }
-    }
-
-    private static boolean isStatistic(Parameter parameter) {
-        return parameter.getType() == Parameter.Type.RUNNING_MEAN
-                || parameter.getType() == Parameter.Type.RUNNING_VAR;
     }
 
     @Override

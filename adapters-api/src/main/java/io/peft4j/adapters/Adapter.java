@@ -82,11 +82,13 @@ public final class Adapter {
      */
     public void save(Path directory) throws IOException {
         requireUsable();
-        AdapterFiles.save(directory, config.toPeft(), parameters());
+        AdapterFiles.save(directory, config.toPeft(), attachments);
     }
 
     /**
-     * Loads saved tensors into this adapter; each must be there, and nothing else.
+     * Loads saved tensors into this adapter; each must be there, and nothing else. What PEFT saves
+     * beside them, such as the base weight of an adapted embedding, is accepted; a warning is
+     * logged if it is not this base's.
      *
      * @param directory a directory in PEFT's format
      * @throws AdapterMismatchException if tensors are missing, unexpected or misshaped; it lists
@@ -95,7 +97,7 @@ public final class Adapter {
      */
     public void load(Path directory) throws IOException {
         requireLoadable();
-        AdapterFiles.load(directory, parameters(), true);
+        AdapterFiles.load(directory, attachments, true);
     }
 
     /**
@@ -108,7 +110,7 @@ public final class Adapter {
      */
     public LoadReport loadLeniently(Path directory) throws IOException {
         requireLoadable();
-        return AdapterFiles.load(directory, parameters(), false);
+        return AdapterFiles.load(directory, attachments, false);
     }
 
     List<Attachment> attachments() {
@@ -116,7 +118,9 @@ public final class Adapter {
     }
 
     void setTrainable(boolean trainable) {
-        parameters().values().forEach(parameter -> parameter.freeze(!trainable));
+        for (Parameter parameter : parameters().values()) {
+            parameter.freeze(!trainable || TorchNames.isStatistic(parameter));
+        }
     }
 
     void setMerged(boolean inWeights) {
@@ -130,7 +134,7 @@ public final class Adapter {
         }
         List<String> unread =
                 attachments.stream()
-                        .filter(a -> !store.wasRead(a.weight().parameter()))
+                        .filter(a -> !store.wasRead(a.weight().use()))
                         .map(Attachment::path)
                         .toList();
         if (!unread.isEmpty()) {

@@ -35,6 +35,17 @@ public interface AdapterConfig {
     }
 
     /**
+     * Tells whether an adapter of an embedding that shares its weight with the output head changes
+     * the head as well, so that both stay one. Otherwise it changes only what it targets. Trained
+     * token rows reach the head in any case.
+     *
+     * @return PEFT's {@code ensure_weight_tying}
+     */
+    default boolean ensureWeightTying() {
+        return false;
+    }
+
+    /**
      * Tells whether weights of kind {@link Site.Kind#MATRIX} are stored (in, out). It says nothing
      * about linear layers, which are always (out, in) here.
      *
