@@ -10,6 +10,7 @@ import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import io.peft4j.torch.Tensors;
 import io.peft4j.torch.TextModule;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -118,8 +119,19 @@ public final class BlockNet extends AbstractBlock {
     }
 
     public NDArray run(Block root, NDManager scope, NDArray x, boolean training) {
-        return root.forward(new ParameterStore(scope, false), new NDList(x), training)
+        NDArray input = Tensors.clone(scope, x); // results belong to their input's manager
+        return root.forward(new ParameterStore(scope, false), new NDList(input), training)
                 .singletonOrThrow();
+    }
+
+    /** Gives an adapter other values, so that it has an effect. */
+    static void randomise(Adapter adapter) {
+        for (Parameter parameter : adapter.parameters().values()) {
+            NDArray array = parameter.getArray();
+            try (NDArray values = array.getManager().randomNormal(array.getShape())) {
+                Tensors.copy(values, array);
+            }
+        }
     }
 
     public Parameter parameter(String path) {
