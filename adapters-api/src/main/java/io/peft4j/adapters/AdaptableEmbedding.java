@@ -3,6 +3,7 @@ package io.peft4j.adapters;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Parameter;
@@ -10,6 +11,7 @@ import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
 import ai.djl.util.Preconditions;
+import io.peft4j.torch.BFloat16;
 import io.peft4j.torch.TextModule;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -119,6 +121,13 @@ public final class AdaptableEmbedding extends AbstractBlock {
 
     List<String> tiedTo() {
         return tiedTo;
+    }
+
+    /** {@inheritDoc} */
+    @Override
+    public void initialize(NDManager manager, DataType dataType, Shape... inputShapes) {
+        BFloat16.requireUsable("AdaptableEmbedding.initialize", dataType);
+        super.initialize(manager, dataType, inputShapes);
     }
 
     /** {@inheritDoc} */

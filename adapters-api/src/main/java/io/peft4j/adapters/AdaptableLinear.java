@@ -3,6 +3,8 @@ package io.peft4j.adapters;
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Parameter;
@@ -10,6 +12,7 @@ import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
 import ai.djl.util.Preconditions;
+import io.peft4j.torch.BFloat16;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -79,6 +82,13 @@ public final class AdaptableLinear extends AbstractBlock {
 
     Site site(String path) {
         return Site.linear(path, outFeatures, inFeatures, outputHead);
+    }
+
+    /** {@inheritDoc} */
+    @Override
+    public void initialize(NDManager manager, DataType dataType, Shape... inputShapes) {
+        BFloat16.requireUsable("AdaptableLinear.initialize", dataType);
+        super.initialize(manager, dataType, inputShapes);
     }
 
     /** {@inheritDoc} */

@@ -13,6 +13,7 @@ import ai.djl.nn.ParameterList;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.Pair;
 import ai.djl.util.PairList;
+import io.peft4j.torch.BFloat16;
 import io.peft4j.torch.GradMode;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
@@ -114,6 +115,7 @@ final class AdaptedBlock extends AbstractBaseBlock {
 
     @Override
     public void initialize(NDManager manager, DataType dataType, Shape... shapes) {
+        BFloat16.requireUsable("a block's initialize", dataType);
         base.initialize(manager, dataType, shapes);
     }
 

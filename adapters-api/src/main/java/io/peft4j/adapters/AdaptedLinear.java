@@ -12,6 +12,7 @@ import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.Pair;
 import ai.djl.util.PairList;
+import io.peft4j.torch.BFloat16;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
@@ -63,6 +64,7 @@ final class AdaptedLinear extends Linear {
 
     @Override
     public void initialize(NDManager manager, DataType dataType, Shape... shapes) {
+        BFloat16.requireUsable("a block's initialize", dataType);
         base.initialize(manager, dataType, shapes);
     }
 

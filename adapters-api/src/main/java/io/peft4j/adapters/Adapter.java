@@ -1,7 +1,10 @@
 package io.peft4j.adapters;
 
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Parameter;
+import ai.djl.training.ParameterStore;
+import io.peft4j.torch.GradMode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -74,6 +77,36 @@ public final class Adapter {
     }
 
     /**
+     * Computes the adapter's change of one weight, W' − W.
+     *
+     * @param owner the manager of the result
+     * @param path the path of a site of this adapter
+     * @return the change as a matrix (out, in), float32
+     * @throws IllegalArgumentException if the adapter has no such site
+     * @throws IllegalStateException if the adapter is merged, so that W is not there
+     */
+    public NDArray delta(NDManager owner, String path) {
+        requireUnmerged("computing its change of a weight");
+        Attachment attachment =
+                attachments.stream()
+                        .filter(a -> a.path().equals(path))
+                        .findFirst()
+                        .orElseThrow(
+                                () ->
+                                        new IllegalArgumentException(
+                                                "adapter " + name + " has no site " + path));
+        try (GradMode off = GradMode.disabled();
+                NDManager scope = owner.newSubManager()) {
+            NDArray weight = attachment.weight().float32Matrix(scope);
+            ParameterStore store = new ParameterStore(scope, false);
+            NDArray effective = attachment.state().effectiveWeight(weight, store, false);
+            NDArray change = effective.sub(weight);
+            change.attach(owner);
+            return change;
+        }
+    }
+
+    /**
      * Saves this adapter alone, in PEFT's directory format. A kill or a full disk at any moment
      * leaves the old files or the new ones.
      *
@@ -96,7 +129,7 @@ public final class Adapter {
      * @throws IOException if the files cannot be read
      */
     public void load(Path directory) throws IOException {
-        requireLoadable();
+        requireUnmerged("loading into it");
         AdapterFiles.load(directory, attachments, true);
     }
 
@@ -109,7 +142,7 @@ public final class Adapter {
      * @throws IOException if the files cannot be read
      */
     public LoadReport loadLeniently(Path directory) throws IOException {
-        requireLoadable();
+        requireUnmerged("loading into it");
         return AdapterFiles.load(directory, attachments, false);
     }
 
@@ -164,11 +197,11 @@ public final class Adapter {
         }
     }
 
-    private void requireLoadable() {
+    private void requireUnmerged(String what) {
         requireUsable();
         if (merged) {
             throw new IllegalStateException(
-                    "adapter " + name + " is merged; unmerge before loading into it");
+                    "adapter " + name + " is merged; unmerge before " + what);
         }
     }
 

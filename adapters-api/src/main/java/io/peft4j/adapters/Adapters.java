@@ -2,6 +2,8 @@ package io.peft4j.adapters;
 
 import ai.djl.Model;
 import ai.djl.nn.Block;
+import ai.djl.nn.Parameter;
+import ai.djl.util.Pair;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -125,9 +127,14 @@ public final class Adapters {
             throw new IllegalStateException(
                     "this block has adapters already; add another to the adapted model");
         }
-        if (!base.isInitialized()) {
-            throw new IllegalStateException(
-                    "this block has no weights yet; initialise or load it before attaching");
+        for (Pair<String, Parameter> parameter : base.getParameters()) {
+            if (!parameter.getValue().isInitialized()) {
+                throw new IllegalStateException(
+                        "parameter "
+                                + parameter.getKey()
+                                + " has no values yet; initialise or load the model before"
+                                + " attaching");
+            }
         }
         return new AdaptedModel(base);
     }

@@ -1,23 +1,29 @@
 package io.peft4j.cli;
 
+import static com.tngtech.archunit.base.DescribedPredicate.describe;
 import static com.tngtech.archunit.core.domain.JavaCall.Predicates.target;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.equivalentTo;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideOutsideOfPackage;
 import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nameMatching;
 import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.With.owner;
+import static com.tngtech.archunit.lang.conditions.ArchConditions.have;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.fields;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.methods;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.DataType;
+import com.tngtech.archunit.core.domain.JavaMethod;
 import com.tngtech.archunit.core.domain.JavaModifier;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
+import io.peft4j.torch.BFloat16;
 import java.io.ObjectInputStream;
 import java.nio.Buffer;
 import java.nio.file.Files;
@@ -126,6 +132,40 @@ final class ArchitectureTest {
                     .callMethod(NDArray.class, "duplicate")
                     .orShould()
                     .callMethod(NDArray.class, "set", Buffer.class);
+
+    /** DJL's engine ends the process on the type, and on others that it lacks. */
+    @ArchTest
+    static final ArchRule onlyTorchNamesBfloat16 =
+            noClasses()
+                    .that(resideOutsideOfPackage("io.peft4j.torch.."))
+                    .should()
+                    .accessField(DataType.class, "BFLOAT16");
+
+    @ArchTest
+    static final ArchRule everyTypeThatAUserChoosesIsChecked =
+            methods()
+                    .that(describe("take a DataType", ArchitectureTest::takesDataType))
+                    .and()
+                    .arePublic()
+                    .and()
+                    .doNotHaveModifier(JavaModifier.BRIDGE)
+                    .and()
+                    .areNotDeclaredIn(BFloat16.class)
+                    .should(
+                            have(
+                                    describe(
+                                            "a call of BFloat16.requireUsable",
+                                            ArchitectureTest::callsRequireUsable)));
+
+    private static boolean takesDataType(JavaMethod method) {
+        return method.getRawParameterTypes().stream()
+                .anyMatch(type -> type.isEquivalentTo(DataType.class));
+    }
+
+    private static boolean callsRequireUsable(JavaMethod method) {
+        return method.getMethodCallsFromSelf().stream()
+                .anyMatch(call -> call.getName().equals("requireUsable"));
+    }
 
     @ArchTest
     static final ArchRule loggingGoesThroughSlf4j =

@@ -6,6 +6,8 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
+import io.peft4j.torch.BFloat16;
+import io.peft4j.torch.UnsupportedDtypeException;
 
 /**
  * A block whose parameters have their shapes from the start, so that inputs' shapes say nothing,
@@ -27,6 +29,17 @@ abstract class NamedBlock extends AbstractBlock {
                         .setType(type)
                         .optShape(new Shape(shape))
                         .build());
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * @throws UnsupportedDtypeException for a type on which the engine would end the process
+     */
+    @Override
+    public void initialize(NDManager manager, DataType dataType, Shape... inputShapes) {
+        BFloat16.requireUsable(getClass().getSimpleName() + ".initialize", dataType);
+        super.initialize(manager, dataType, inputShapes);
     }
 
     @Override

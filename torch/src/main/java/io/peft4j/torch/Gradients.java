@@ -19,7 +19,7 @@ public final class Gradients {
      * @param loss a tensor of one element that was computed in {@link GradMode#enabled()}
      */
     public static void backward(NDArray loss) {
-        try (NDArray one = loss.onesLike()) {
+        try (NDArray one = Tensors.onesLike(loss)) {
             backward(loss, one);
         }
     }

@@ -27,6 +27,8 @@ public final class Tensors {
                         return torch.copy_(target, source)
                       def clone(self, source: Tensor) -> Tensor:
                         return torch.clone(torch.detach(source))
+                      def ones_like(self, x: Tensor) -> Tensor:
+                        return torch.ones_like(torch.detach(x))
                     """);
 
     private Tensors() {}
@@ -62,7 +64,8 @@ public final class Tensors {
     /**
      * Overwrites a tensor in place; views of it see the new values.
      *
-     * @param source the values, of the target's shape; another type or device is converted
+     * @param source the values, of the target's shape; another type or device is converted, also
+     *     from and to {@link BFloat16}
      * @param target the tensor to overwrite; it may be a parameter that requires a gradient
      */
     public static void copy(NDArray source, NDArray target) {
@@ -73,7 +76,7 @@ public final class Tensors {
     }
 
     /**
-     * Copies a tensor, without its history.
+     * Copies a tensor of any type, without its history.
      *
      * @param owner the manager of the copy
      * @param source the tensor
@@ -81,5 +84,10 @@ public final class Tensors {
      */
     public static NDArray clone(NDManager owner, NDArray source) {
         return KERNELS.call(owner, "clone", source);
+    }
+
+    /** DJL's own ends the process if the tensor is bfloat16. */
+    static NDArray onesLike(NDArray array) {
+        return KERNELS.call(array.getManager(), "ones_like", array);
     }
 }

@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -40,6 +41,12 @@ import org.jspecify.annotations.Nullable;
  * <p>A module may be used from several threads at once.
  */
 public final class TextModule implements AutoCloseable {
+
+    /**
+     * Other names mean something to DJL: it takes {@code a.b} for an entry of a dictionary, {@code
+     * a[]} for one of a list.
+     */
+    private static final Pattern PLAIN_NAME = Pattern.compile("\\w*");
 
     private final Model model;
     private final PtSymbolBlock block;
@@ -110,7 +117,7 @@ public final class TextModule implements AutoCloseable {
      * @return the results, in order
      */
     public NDList callList(NDManager owner, String method, NDArray... arguments) {
-        return run(owner, method, new NDList(arguments));
+        return run(owner, method, new NDList(), arguments);
     }
 
     /**
@@ -139,9 +146,7 @@ public final class TextModule implements AutoCloseable {
             number++;
         }
         try {
-            NDList all = new NDList(inputs);
-            all.addAll(new NDList(arguments));
-            return run(owner, method, all);
+            return run(owner, method, inputs, arguments);
         } finally {
             for (int i = 0; i < inputs.size(); i++) {
                 inputs.get(i).setName(names.get(i));
@@ -149,14 +154,28 @@ public final class TextModule implements AutoCloseable {
         }
     }
 
-    private NDList run(NDManager owner, String method, NDList arguments) {
-        NDList inputs = new NDList(arguments.size() + 1);
-        inputs.addAll(arguments);
-        inputs.add(methodNames.computeIfAbsent(method, this::methodName));
-        JniUtils.setGraphExecutorOptimize(false);
-        NDList results = IValueUtils.forward(block, inputs, true);
-        results.attach(owner);
-        return results;
+    private NDList run(NDManager owner, String method, NDList lists, NDArray... arguments) {
+        NDList inputs = new NDList(lists);
+        List<NDArray> aliases = new ArrayList<>(0);
+        try {
+            for (NDArray argument : arguments) {
+                String name = argument.getName();
+                if (name != null && !PLAIN_NAME.matcher(name).matches()) {
+                    NDArray alias = argument.reshape(argument.getShape());
+                    aliases.add(alias);
+                    inputs.add(alias);
+                } else {
+                    inputs.add(argument);
+                }
+            }
+            inputs.add(methodNames.computeIfAbsent(method, this::methodName));
+            JniUtils.setGraphExecutorOptimize(false);
+            NDList results = IValueUtils.forward(block, inputs, true);
+            results.attach(owner);
+            return results;
+        } finally {
+            aliases.forEach(NDArray::close);
+        }
     }
 
     /** DJL takes the method from the name of an array among the inputs. */

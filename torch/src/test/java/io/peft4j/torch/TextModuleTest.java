@@ -97,6 +97,27 @@ class TextModuleTest {
     }
 
     @Test
+    void anArraysNameMeansNothing() {
+        try (NDManager manager = NDManager.newBaseManager();
+                GradMode on = GradMode.enabled()) {
+            NDArray x = manager.create(new float[] {1, 2, 3});
+            x.setRequiresGradient(true);
+            for (String name :
+                    new String[] {"model.weight", "a[]", "a()", "a(1)", "module_method:cubed"}) {
+                x.setName(name);
+                try (NDArray y = MODULE.call(manager, "square", x)) {
+                    assertThat(y.toFloatArray()).containsExactly(1, 4, 9);
+                    Gradients.backward(y.sum());
+                }
+                assertThat(x.getGradient().toFloatArray()).containsExactly(2, 4, 6);
+                assertThat(x.getName()).isEqualTo(name);
+                Gradients.zero(x);
+                Tensors.copy(manager.create(new float[] {1, 2, 3}), x);
+            }
+        }
+    }
+
+    @Test
     void resultsBelongToTheGivenOwnerAndNothingElseStays() {
         try (NDManager manager = NDManager.newBaseManager()) {
             NDArray x = manager.create(new float[] {1, 2});
