@@ -215,6 +215,24 @@ public final class LowRankPair implements AutoCloseable {
                 scale);
     }
 
+    /**
+     * Applies an embedding's update in the output head that is tied to it, without making it.
+     *
+     * @param h the head's input (…, out)
+     * @param store where parameters are read from
+     * @param training whether gradients will be asked for
+     * @return \(s (h B) A\) (…, in)
+     */
+    public NDArray applyTied(NDArray h, ParameterStore store, boolean training) {
+        return KERNELS.call(
+                h.getManager(),
+                "tied",
+                h,
+                store.getValue(a, h.getDevice(), training),
+                store.getValue(b, h.getDevice(), training),
+                scale);
+    }
+
     /** Frees all tensors; a second call does nothing. */
     @Override
     public void close() {

@@ -9,3 +9,7 @@
   # rows of s a^T b^T (…, out), of ids (…)
   def rows(self, ids: Tensor, a: Tensor, b: Tensor, scaling: Tensor) -> Tensor:
     return torch.mul(torch.linear(torch.embedding(torch.t(a), ids), b), float(scaling))
+
+  # s (h b) a (…, in), of h (…, out)
+  def tied(self, h: Tensor, a: Tensor, b: Tensor, scaling: Tensor) -> Tensor:
+    return torch.mul(torch.matmul(torch.matmul(h, b), a), float(scaling))
