@@ -36,7 +36,6 @@ public final class AdaptedModel implements AutoCloseable {
     public static final String DEFAULT = "default";
 
     private final Block base;
-    private final BaseModel layout;
     private final AdaptedBlock block;
     private final Activations activations = new Activations();
     private final LinearSwap swap;
@@ -52,7 +51,6 @@ public final class AdaptedModel implements AutoCloseable {
 
     AdaptedModel(Block base) {
         this.base = base;
-        layout = new BaseModel(base);
         swap = LinearSwap.in(base);
         block = new AdaptedBlock(base, this);
         frozenHere =
@@ -160,6 +158,7 @@ public final class AdaptedModel implements AutoCloseable {
     }
 
     private Adapter create(String name, AdapterConfig config, long seed) {
+        BaseModel layout = new BaseModel(base); // as it is now: a head may have been untied
         List<BaseWeight> weights = layout.select(config);
         NDManager owner = weights.get(0).array().getManager().newSubManager();
         List<Attachment> attachments = new ArrayList<>();
@@ -172,6 +171,7 @@ public final class AdaptedModel implements AutoCloseable {
                     attachments.add(new Attachment(layout.bias(weight), bias, prefix, false));
                 }
             }
+            new OwnParameters(layout, config, weights).attach(owner, attachments::add);
         } catch (RuntimeException | Error e) {
             attachments.forEach(attachment -> attachment.state().close());
             owner.close();
@@ -194,7 +194,19 @@ public final class AdaptedModel implements AutoCloseable {
             boolean wide = array.getDataType() == DataType.FLOAT32;
             NDArray matrix = wide ? weight.matrix(scope, array) : weight.float32Matrix(scope);
             AdapterState state = config.create(site, matrix, owner, siteSeed);
-            return new Attachment(weight, state, AdapterFiles.prefix(site.path()), false);
+            boolean kept = config.ensureWeightTying() && !site.tiedTo().isEmpty();
+            if (kept && state.tiedKeys().isEmpty()) {
+                state.close();
+                throw new AdapterConfigException(
+                        "ensure_weight_tying: an adapter of method "
+                                + config.method()
+                                + " on "
+                                + site.path()
+                                + " cannot be kept tied to "
+                                + String.join(", ", site.tiedTo())
+                                + "; leave ensure_weight_tying off, or use another method");
+            }
+            return new Attachment(weight, state, AdapterFiles.prefix(site.path()), kept);
         }
     }
 
@@ -424,7 +436,7 @@ public final class AdaptedModel implements AutoCloseable {
         requireOpen();
         Merge merged = merge;
         return BaseFingerprint.of(
-                layout, merged == null ? Parameter::getArray : merged::originalOf);
+                new BaseModel(base), merged == null ? Parameter::getArray : merged::originalOf);
     }
 
     /**
@@ -454,7 +466,7 @@ public final class AdaptedModel implements AutoCloseable {
             return new MergeReport(List.of());
         }
         requireNoScope("merging");
-        Merge done = Merge.keeping(activations.everywhere());
+        Merge done = Merge.keeping(activations.everywhere(), new BaseModel(base));
         done.active().adapters().forEach(adapter -> adapter.setMerged(true));
         merge = done;
         return done.report();
@@ -483,9 +495,21 @@ public final class AdaptedModel implements AutoCloseable {
     public synchronized MergeReport mergeAndUnload() {
         requireUnmerged("merging for good");
         requireNoScope("merging");
-        MergeReport report = Merge.forGood(activations.everywhere());
+        MergeReport report = Merge.forGood(activations.everywhere(), new BaseModel(base));
         close();
         return report;
+    }
+
+    /**
+     * Tells whether an adapter, in effect or not, changes modules that share a weight together, as
+     * trained token rows do. Such modules must stay tied.
+     *
+     * @return whether there is one
+     */
+    public boolean keepsTied() {
+        return adapters().stream()
+                .flatMap(adapter -> adapter.attachments().stream())
+                .anyMatch(a -> a.reachesTies() && !a.weight().site().tiedTo().isEmpty());
     }
 
     /**

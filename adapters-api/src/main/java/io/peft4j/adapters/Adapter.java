@@ -128,14 +128,15 @@ public final class Adapter {
      */
     public void save(Path directory) throws IOException {
         try (Hold use = inUse()) {
-            AdapterFiles.save(directory, config.toPeft(), parameters(), provenance());
+            AdapterFiles.save(directory, config.toPeft(), attachments, provenance());
         }
     }
 
     /**
-     * Loads saved tensors into this adapter; each must be there, and nothing else. Its provenance
-     * is that of the files from now on. A warning is logged if they were made for another base
-     * model, or if their provenance is malformed.
+     * Loads saved tensors into this adapter; each must be there, and nothing else. What PEFT saves
+     * beside them, such as the base weight of an adapted embedding, is accepted. The provenance is
+     * that of the files from now on. A warning is logged if they were made for another base model,
+     * or if their provenance is malformed.
      *
      * @param directory a directory in PEFT's format
      * @throws AdapterMismatchException if tensors are missing, unexpected or misshaped; it lists
@@ -145,7 +146,7 @@ public final class Adapter {
     public void load(Path directory) throws IOException {
         try (Hold use = inUse()) {
             requireUnmerged("loading into it");
-            AdapterFiles.load(directory, parameters(), true);
+            AdapterFiles.load(directory, attachments, true);
             provenance.loaded(directory);
         }
     }
@@ -161,7 +162,7 @@ public final class Adapter {
     public LoadReport loadLeniently(Path directory) throws IOException {
         try (Hold use = inUse()) {
             requireUnmerged("loading into it");
-            LoadReport report = AdapterFiles.load(directory, parameters(), false);
+            LoadReport report = AdapterFiles.load(directory, attachments, false);
             provenance.loaded(directory);
             return report;
         }
@@ -216,10 +217,7 @@ public final class Adapter {
 
     void setTrainable(boolean trainable) {
         for (Parameter parameter : parameters().values()) {
-            boolean statistic =
-                    parameter.getType() == Parameter.Type.RUNNING_MEAN
-                            || parameter.getType() == Parameter.Type.RUNNING_VAR;
-            parameter.freeze(!trainable || statistic);
+            parameter.freeze(!trainable || TorchNames.isStatistic(parameter));
         }
     }
 
@@ -234,7 +232,7 @@ public final class Adapter {
         }
         List<String> unread =
                 attachments.stream()
-                        .filter(a -> !store.wasRead(a.weight().parameter()))
+                        .filter(a -> !store.wasRead(a.weight().use()))
                         .map(Attachment::path)
                         .toList();
         if (!unread.isEmpty()) {
