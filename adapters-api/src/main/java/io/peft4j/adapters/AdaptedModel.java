@@ -52,7 +52,7 @@ public final class AdaptedModel implements AutoCloseable {
         this.base = base;
         layout = new BaseModel(base);
         swap = LinearSwap.in(base);
-        block = new AdaptedBlock(base, this);
+        block = new AdaptedBlock(base, swap.root(), this);
         base.freezeParameters(true);
         if (base instanceof AdapterHost host) {
             host.setAdapters(this);
@@ -76,7 +76,7 @@ public final class AdaptedModel implements AutoCloseable {
             AutoCloseable hold = active::release;
             owner.attachInternal(UUID.randomUUID().toString(), hold);
         }
-        return new AdaptedStore(inner, active, owner);
+        return AdaptedStore.forHost(inner, active, owner);
     }
 
     /**
@@ -502,7 +502,7 @@ public final class AdaptedModel implements AutoCloseable {
         }
     }
 
-    private void requireUnmerged(String what) {
+    void requireUnmerged(String what) {
         requireOpen();
         if (merge != null) {
             throw new IllegalStateException(

@@ -3,14 +3,17 @@ package io.peft4j.adapters;
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterServer;
 import ai.djl.training.ParameterStore;
 import io.peft4j.torch.Tensors;
+import io.peft4j.torch.TextModule;
+import java.util.HashMap;
 import java.util.HashSet;
-import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -30,24 +33,55 @@ import org.jspecify.annotations.Nullable;
  */
 final class AdaptedStore extends ParameterStore {
 
+    private static final TextModule KERNELS =
+            TextModule.compile(
+                    """
+                      def as_type_of(self, x: Tensor, like: Tensor) -> Tensor:
+                        return torch.to(x, like)
+                    """);
+
+    /** What was asked for; a model may ask on several devices. */
+    private record Question(Parameter parameter, Device device, boolean training) {}
+
     private final ParameterStore inner;
     private final ActiveSet active;
     private final NDManager owner;
-    private final IdentityHashMap<Parameter, NDArray> effective = new IdentityHashMap<>();
+    private final boolean ownHandles;
+    private final Map<Question, NDArray> answers = new HashMap<>();
     private final Set<Parameter> read = new HashSet<>();
 
+    private AdaptedStore(
+            ParameterStore inner, ActiveSet active, NDManager owner, boolean ownHandles) {
+        super(inner.getManager(), false);
+        this.inner = inner;
+        this.active = active;
+        this.owner = owner;
+        this.ownHandles = ownHandles;
+    }
+
     /**
-     * Creates a store.
+     * Creates a store for blocks that do with their parameters what they like. Frozen parameters
+     * get handles of this pass as well: DJL's IdEmbedding moves the handle it gets to another
+     * manager for a while, which two threads must not do with one, and what a block computes as
+     * {@code weight.op(x)} belongs to the handle's manager and would stay in the model for good.
+     *
+     * @param inner the store that holds all values
+     * @param active the adapters in effect
+     * @param owner the manager of all handles; it lives as long as the forward pass
+     */
+    static AdaptedStore forBlocks(ParameterStore inner, ActiveSet active, NDManager owner) {
+        return new AdaptedStore(inner, active, owner, true);
+    }
+
+    /**
+     * Creates a store for a model that is written for adapters.
      *
      * @param inner the store that holds all values
      * @param active the adapters in effect
      * @param owner the manager of the effective weights; it lives as long as the forward pass
      */
-    AdaptedStore(ParameterStore inner, ActiveSet active, NDManager owner) {
-        super(inner.getManager(), false);
-        this.inner = inner;
-        this.active = active;
-        this.owner = owner;
+    static AdaptedStore forHost(ParameterStore inner, ActiveSet active, NDManager owner) {
+        return new AdaptedStore(inner, active, owner, false);
     }
 
     /** Tells whether a block has asked for a parameter. */
@@ -62,17 +96,21 @@ final class AdaptedStore extends ParameterStore {
             return inner.getValue(null, device, training);
         }
         List<Attachment> attachments = active.at(parameter);
-        if (attachments == null) {
-            return frozen(parameter, device, training);
+        if (attachments != null) {
+            read.add(parameter);
+            if (training) {
+                attachments.forEach(AdaptedStore::requireNoDropout);
+            }
         }
-        read.add(parameter);
-        if (training) {
-            attachments.forEach(AdaptedStore::requireNoDropout);
-        }
-        NDArray known = effective.get(parameter);
+        Question question = new Question(parameter, device, training);
+        NDArray known = answers.get(question);
         if (known == null) {
-            known = effectiveWeight(attachments, base(parameter, device, training), training);
-            effective.put(parameter, known);
+            NDArray value = base(parameter, device, training);
+            known =
+                    attachments == null
+                            ? frozen(parameter, value, training)
+                            : effectiveWeight(attachments, value, training);
+            answers.put(question, known);
         }
         return known;
     }
@@ -96,21 +134,45 @@ final class AdaptedStore extends ParameterStore {
     }
 
     /** A frozen base keeps its running statistics: training writes into a copy of them. */
-    private NDArray frozen(Parameter parameter, Device device, boolean training) {
-        NDArray value = base(parameter, device, training);
+    private NDArray frozen(Parameter parameter, NDArray value, boolean training) {
         boolean statistics =
                 parameter.getType() == Parameter.Type.RUNNING_MEAN
                         || parameter.getType() == Parameter.Type.RUNNING_VAR;
-        return training && statistics && !active.isEmpty() ? Tensors.clone(owner, value) : value;
+        if (training && statistics) {
+            return Tensors.clone(owner, value);
+        }
+        if (!ownHandles) {
+            return value;
+        }
+        NDArray handle = value.reshape(value.getShape());
+        handle.attach(owner);
+        return handle;
     }
 
     private NDArray effectiveWeight(
             List<Attachment> attachments, NDArray weight, boolean training) {
         try (NDManager scope = owner.newSubManager()) {
             BaseWeight base = attachments.get(0).weight();
-            NDArray matrix = base.matrix(scope, weight);
-            return base.stored(owner, sum(attachments, matrix, inner, scope, training));
+            NDArray matrix = float32(scope, base.matrix(scope, weight));
+            NDArray sum = sum(attachments, matrix, inner, scope, training);
+            if (!isFloat32(weight)) {
+                sum = KERNELS.call(scope, "as_type_of", sum, weight);
+            }
+            return base.stored(owner, sum);
         }
+    }
+
+    private static NDArray float32(NDManager scope, NDArray matrix) {
+        if (isFloat32(matrix)) {
+            return matrix;
+        }
+        NDArray wide = scope.create(matrix.getShape(), DataType.FLOAT32);
+        Tensors.copy(matrix, wide);
+        return wide;
+    }
+
+    private static boolean isFloat32(NDArray array) {
+        return array.getDataType() == DataType.FLOAT32;
     }
 
     /** W + Σ (W'ᵢ − W) over the adapters of one weight, all (out, in), in the scope. */
@@ -133,10 +195,13 @@ final class AdaptedStore extends ParameterStore {
     NDArray linear(Parameter weight, @Nullable Parameter bias, NDArray x, boolean training) {
         Device device = x.getDevice();
         NDArray w = base(weight, device, training);
-        NDArray b = bias == null ? null : getValue(bias, device, training);
+        NDArray b = bias == null ? null : addend(bias, device, training);
         List<Attachment> attachments = active.at(weight);
         if (attachments == null) {
             return Linear.linear(x, w, b).singletonOrThrow();
+        }
+        if (!isFloat32(w)) {
+            return Linear.linear(x, getValue(weight, device, training), b).singletonOrThrow();
         }
         read.add(weight);
         try (NDManager scope = x.getManager().newSubManager()) {
@@ -156,6 +221,12 @@ final class AdaptedStore extends ParameterStore {
             y.attach(x.getManager());
             return y;
         }
+    }
+
+    private @Nullable NDArray addend(Parameter bias, Device device, boolean training) {
+        return active.at(bias) == null
+                ? base(bias, device, training)
+                : getValue(bias, device, training);
     }
 
     /** Looks up an embedding's rows with its adapters: ids (…), INT64, gives (…, D). */
@@ -196,8 +267,10 @@ final class AdaptedStore extends ParameterStore {
         NDArray rows(NDManager owner, NDArray ids, NDArray table);
     }
 
+    /** Embeddings have no input to drop from, in PEFT neither. */
     private static void requireNoDropout(Attachment attachment) {
-        if (attachment.state().dropout() > 0) {
+        boolean embedding = attachment.weight().site().kind() == Site.Kind.EMBEDDING;
+        if (attachment.state().dropout() > 0 && !embedding) {
             throw new IllegalStateException(
                     attachment.path()
                             + " is reached through its weight only, as when a lambda holds the"
