@@ -1,6 +1,7 @@
 package io.peft4j.adapters;
 
 import ai.djl.MalformedModelException;
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -77,12 +78,19 @@ final class AdaptedBlock extends AbstractBaseBlock {
             boolean training,
             Function<ParameterStore, NDList> forward) {
         ActiveSet active = model.holdActive();
-        // a Predictor's worker threads record graphs unless told not to
-        try (GradMode off = training ? null : GradMode.disabled()) {
-            AdaptedStore adapted =
-                    AdaptedStore.forBlocks(store, active, inputs.head().getManager());
+        NDManager owner = inputs.head().getManager();
+        // effective weights go with the pass: what backward needs of them, its graph keeps;
+        // and a Predictor's worker threads record graphs unless told not to
+        try (NDManager pass = owner.newSubManager();
+                GradMode off = training ? null : GradMode.disabled()) {
+            AdaptedStore adapted = AdaptedStore.forBlocks(store, active, pass);
             NDList outputs = forward.apply(adapted);
             model.requireRead(active, adapted);
+            for (NDArray output : outputs) {
+                if (output.getManager() == pass) {
+                    output.attach(owner);
+                }
+            }
             return outputs;
         } finally {
             active.release();
@@ -100,11 +108,16 @@ final class AdaptedBlock extends AbstractBaseBlock {
 
     @Override
     public void freezeParameters(boolean freeze, Predicate<Parameter> predicate) {
-        for (Adapter adapter : model.activeAdapters()) {
-            adapter.parameters().values().stream()
-                    .filter(predicate)
-                    .filter(parameter -> !isStatistic(parameter))
-                    .forEach(parameter -> parameter.freeze(freeze));
+        ActiveSet active = model.holdChosen();
+        try {
+            for (Adapter adapter : active.adapters()) {
+                adapter.parameters().values().stream()
+                        .filter(predicate)
+                        .filter(parameter -> !isStatistic(parameter))
+                        .forEach(parameter -> parameter.freeze(freeze));
+            }
+        } finally {
+            active.release();
         }
     }
 

@@ -86,7 +86,13 @@ public final class Adapter {
      * @throws IllegalStateException if the adapter is merged, so that W is not there
      */
     public NDArray delta(NDManager owner, String path) {
-        requireUnmerged("computing its change of a weight");
+        try (Hold use = inUse()) {
+            requireUnmerged("computing its change of a weight");
+            return change(owner, path);
+        }
+    }
+
+    private NDArray change(NDManager owner, String path) {
         Attachment attachment =
                 attachments.stream()
                         .filter(a -> a.path().equals(path))
@@ -114,8 +120,9 @@ public final class Adapter {
      * @throws IOException if it cannot be written; what was there is kept
      */
     public void save(Path directory) throws IOException {
-        requireUsable();
-        AdapterFiles.save(directory, config.toPeft(), parameters());
+        try (Hold use = inUse()) {
+            AdapterFiles.save(directory, config.toPeft(), parameters());
+        }
     }
 
     /**
@@ -127,8 +134,10 @@ public final class Adapter {
      * @throws IOException if the files cannot be read
      */
     public void load(Path directory) throws IOException {
-        requireUnmerged("loading into it");
-        AdapterFiles.load(directory, parameters(), true);
+        try (Hold use = inUse()) {
+            requireUnmerged("loading into it");
+            AdapterFiles.load(directory, parameters(), true);
+        }
     }
 
     /**
@@ -140,8 +149,10 @@ public final class Adapter {
      * @throws IOException if the files cannot be read
      */
     public LoadReport loadLeniently(Path directory) throws IOException {
-        requireUnmerged("loading into it");
-        return AdapterFiles.load(directory, parameters(), false);
+        try (Hold use = inUse()) {
+            requireUnmerged("loading into it");
+            return AdapterFiles.load(directory, parameters(), false);
+        }
     }
 
     List<Attachment> attachments() {
@@ -149,7 +160,12 @@ public final class Adapter {
     }
 
     void setTrainable(boolean trainable) {
-        parameters().values().forEach(parameter -> parameter.freeze(!trainable));
+        for (Parameter parameter : parameters().values()) {
+            boolean statistic =
+                    parameter.getType() == Parameter.Type.RUNNING_MEAN
+                            || parameter.getType() == Parameter.Type.RUNNING_VAR;
+            parameter.freeze(!trainable || statistic);
+        }
     }
 
     void setMerged(boolean inWeights) {
@@ -193,17 +209,24 @@ public final class Adapter {
         }
     }
 
+    /** Keeps the parameters from being freed by another thread until it is closed. */
+    interface Hold extends AutoCloseable {
+        @Override
+        void close();
+    }
+
+    /** Takes a hold of one operation, or refuses it if the adapter was deleted. */
+    Hold inUse() {
+        if (deleted || !hold()) {
+            throw new IllegalStateException("adapter " + name + " was deleted or closed");
+        }
+        return this::release;
+    }
+
     private void requireUnmerged(String what) {
-        requireUsable();
         if (merged) {
             throw new IllegalStateException(
                     "adapter " + name + " is merged; unmerge before " + what);
-        }
-    }
-
-    private void requireUsable() {
-        if (deleted) {
-            throw new IllegalStateException("adapter " + name + " was deleted or closed");
         }
     }
 }

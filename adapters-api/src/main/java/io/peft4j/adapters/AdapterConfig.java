@@ -3,6 +3,7 @@ package io.peft4j.adapters;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An adapter method with its settings: what to attach, and where.
@@ -45,6 +46,16 @@ public interface AdapterConfig {
     }
 
     /**
+     * Tells whether modules that share a weight go on sharing it when one of them is adapted or
+     * trained.
+     *
+     * @return PEFT's {@code ensure_weight_tying}
+     */
+    default boolean ensureWeightTying() {
+        return false;
+    }
+
+    /**
      * Refuses sites that the settings do not fit, before anything is created.
      *
      * @param sites the selected sites, in model order
@@ -65,6 +76,18 @@ public interface AdapterConfig {
      * @throws AdapterConfigException if the settings do not fit the site
      */
     AdapterState create(Site site, NDArray weight, NDManager owner, long seed);
+
+    /**
+     * Creates what the adapter adds to the bias of a module whose weight it adapts.
+     *
+     * @param site the weight's site
+     * @param owner the manager that the parameters are created in; closing it frees them
+     * @return the state, whose W is the bias as a matrix (out, 1) and whose keys lie below the
+     *     site; null if the adapter leaves biases alone
+     */
+    default @Nullable AdapterState createBias(Site site, NDManager owner) {
+        return null;
+    }
 
     /**
      * Writes the settings under PEFT's names.

@@ -55,8 +55,8 @@ public final class Adapters {
         try {
             model.add(AdaptedModel.DEFAULT, config, seed);
             return model;
-        } catch (RuntimeException e) {
-            model.close();
+        } catch (RuntimeException | Error e) {
+            model.abandon();
             throw e;
         }
     }
@@ -102,8 +102,8 @@ public final class Adapters {
         try {
             model.load(AdaptedModel.DEFAULT, directory);
             return model;
-        } catch (IOException | RuntimeException e) {
-            model.close();
+        } catch (IOException | RuntimeException | Error e) {
+            model.abandon();
             throw e;
         }
     }

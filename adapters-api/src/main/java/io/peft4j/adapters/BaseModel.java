@@ -66,8 +66,9 @@ final class BaseModel {
                     ? Site.linear(path, shape.get(0), shape.get(1), false)
                     : null;
         }
-        if (block instanceof Convolution) {
-            return name.equals("weight") ? of(path, Site.Kind.CONV, shape, false) : null;
+        if (block instanceof Convolution convolution) {
+            Site.Kind kind = convolution.getGroups() == 1 ? Site.Kind.CONV : Site.Kind.GROUPED_CONV;
+            return name.equals("weight") ? of(path, kind, shape, false) : null;
         }
         if (block instanceof Embedding || block instanceof IdEmbedding) {
             return of(path, Site.Kind.EMBEDDING, shape, true);
@@ -76,7 +77,9 @@ final class BaseModel {
                 parameter.getType() == Parameter.Type.WEIGHT
                         || parameter.getType() == Parameter.Type.OTHER;
         if (weight && shape.dimension() == 2) {
-            return of(join(path, name), Site.Kind.MATRIX, shape, false);
+            // PEFT names a module, whose weight it is; a recurrent layer has several
+            boolean module = name.equals("weight") && !path.isEmpty();
+            return of(module ? path : join(path, name), Site.Kind.MATRIX, shape, false);
         }
         return null;
     }
@@ -126,6 +129,23 @@ final class BaseModel {
         }
         config.validate(selected.stream().map(BaseWeight::site).toList());
         return selected;
+    }
+
+    /**
+     * Finds the bias of the module that a weight belongs to.
+     *
+     * @throws AdapterConfigException if it has none
+     */
+    BaseWeight bias(BaseWeight weight) {
+        String path = weight.site().path();
+        Block module = modules.get(path);
+        Parameter bias = module == null ? null : module.getDirectParameters().get("bias");
+        if (bias == null || !bias.isInitialized()) {
+            throw new AdapterConfigException(
+                    path + " has no bias that an adapter could add to; leave its own bias off");
+        }
+        Shape shape = bias.getArray().getShape();
+        return new BaseWeight(of(join(path, "bias"), Site.Kind.MATRIX, shape, false), bias);
     }
 
     private Set<String> paths(Predicate<Site> which) {

@@ -37,7 +37,7 @@ final class Merge {
                 merge.changes.add(write(together, true));
             }
             return merge;
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             merge.undo();
             throw e;
         }

@@ -135,7 +135,7 @@ record DjlBlocks(
                                                 .optGroups(2)
                                                 .build()),
                         manager -> new NDList(manager.randomNormal(new Shape(2, 6, 4, 4))),
-                        "CONV Conv2d (4, 3, 2, 2)"),
+                        "GROUPED_CONV Conv2d (4, 3, 2, 2)"),
                 of(
                         "convolution of one axis",
                         () ->

@@ -216,7 +216,7 @@ class DjlBlocksTest {
     private static NDArray matrix(Site site, NDArray weight) {
         return switch (site.kind()) {
             case LINEAR, MATRIX -> weight;
-            case CONV -> weight.reshape(weight.getShape().get(0), -1);
+            case CONV, GROUPED_CONV -> weight.reshape(weight.getShape().get(0), -1);
             case EMBEDDING -> weight.transpose();
         };
     }

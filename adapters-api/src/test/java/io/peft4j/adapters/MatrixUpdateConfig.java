@@ -16,12 +16,12 @@ import java.util.SplittableRandom;
  * The plainest adapter there is, for tests of everything around methods: W' = W + 0.5 · B · A on
  * the matrix view of a weight, whatever its kind.
  */
-public record MatrixUpdateConfig(
+record MatrixUpdateConfig(
         int rank, TargetModules targetModules, boolean fastForm, double dropout)
         implements AdapterConfig {
 
     /** The factor of the update. */
-    public static final float SCALING = 0.5f;
+    static final float SCALING = 0.5f;
 
     private static final TextModule KERNELS =
             TextModule.compile(
@@ -33,17 +33,17 @@ public record MatrixUpdateConfig(
                     """);
 
     /** With its fast form for linear layers. */
-    public static MatrixUpdateConfig of(int rank, String... targets) {
+    static MatrixUpdateConfig of(int rank, String... targets) {
         return new MatrixUpdateConfig(rank, TargetModules.of(targets), true, 0);
     }
 
     /** Through the effective weight only. */
-    public MatrixUpdateConfig withoutFastForm() {
+    MatrixUpdateConfig withoutFastForm() {
         return new MatrixUpdateConfig(rank, targetModules, false, dropout);
     }
 
     /** Claims to have dropout, which it does not act on. */
-    public MatrixUpdateConfig withDropout(double probability) {
+    MatrixUpdateConfig withDropout(double probability) {
         return new MatrixUpdateConfig(rank, targetModules, fastForm, probability);
     }
 

@@ -1,29 +1,36 @@
   # The square of each row's norm of w (out, in), float32, in chunks of rows: w may be large.
+  # The sum of a view, such as an embedding's, would round otherwise than that of its copy.
   def squared_row_norm(self, w: Tensor) -> Tensor:
     rows = torch.size(w, 0)
     out = torch.empty([rows], dtype=6, device=ops.prim.device(w))
     for i in range(torch.floordiv(torch.add(rows, 255), 256)):
       start = torch.mul(i, 256)
       count = ops.prim.min(256, torch.sub(rows, start))
-      part = torch.to(torch.narrow(w, 0, start, count), 6)
+      part = torch.contiguous(torch.to(torch.narrow(w, 0, start, count), 6))
       _ = torch.copy_(torch.narrow(out, 0, start, count), torch.sum(torch.square(part), [1]))
     return out
 
-  # |w + s b a| per row, without w + s b a:
+  # |w + s b a| per row, without w + s b a, of w (out, in), a (rank, in) and b (out, rank) or kernels with more axes:
   # |w|^2 + 2 s rowsum((w a^T) * b) + s^2 rowsum((b (a a^T)) * b)
   # A constant in backward. A row of zeros keeps a divisor that is not zero.
   def row_norm(self, w: Tensor, w2: Tensor, a: Tensor, b: Tensor, scaling: Tensor) -> Tensor:
     s = float(scaling)
-    af = torch.detach(a)
-    bf = torch.detach(b)
+    af = torch.flatten(torch.detach(a), 1)
+    bf = torch.flatten(torch.detach(b), 1)
     cross = torch.sum(torch.mul(torch.to(torch.linear(w, torch.to(af, ops.prim.dtype(w))), 6), bf), [1])
     own = torch.sum(torch.mul(torch.mm(bf, torch.mm(af, torch.t(af))), bf), [1])
     n2 = torch.add(torch.add(w2, cross, alpha=torch.mul(2., s)), own, alpha=torch.mul(s, s))
     return torch.sqrt(torch.clamp_min(n2, 1e-24))
 
-  # m / |w + s b a|, differentiable in m.
+  # m / |w + s b a| (out), differentiable in m.
   def gain(self, w: Tensor, w2: Tensor, a: Tensor, b: Tensor, scaling: Tensor, m: Tensor) -> Tensor:
-    return torch.div(m, (self).row_norm(w, w2, a, b, scaling))
+    return torch.div(torch.flatten(m), (self).row_norm(w, w2, a, b, scaling))
+
+  # (m / |d|) d per row, of d = w + s b a (out, in) and m of out elements. The norm is summed as |w| was, so
+  # that a new adapter has the factor 1 exactly; it is a constant in backward.
+  def turned(self, d: Tensor, m: Tensor) -> Tensor:
+    n2 = (self).squared_row_norm(torch.detach(d))
+    return torch.mul(d, torch.unsqueeze(torch.div(torch.flatten(m), torch.sqrt(torch.clamp_min(n2, 1e-24))), 1))
 
   # (g - 1) base + g update, of base and update (…, out) and g (out).
   def update(self, base: Tensor, update: Tensor, g: Tensor) -> Tensor:

@@ -1,26 +1,27 @@
 package io.peft4j.lora;
 
+import ai.djl.ndarray.NDManager;
 import io.peft4j.adapters.AdapterConfig;
 import io.peft4j.adapters.AdapterConfigException;
+import io.peft4j.adapters.AdapterState;
 import io.peft4j.adapters.ModulePatterns;
 import io.peft4j.adapters.PeftConfig;
 import io.peft4j.adapters.Site;
 import io.peft4j.adapters.TargetModules;
+import io.peft4j.adapters.TrainedInFull;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** The settings that LoRA and DoRA share, under PEFT's names and with PEFT's meaning. */
+/**
+ * The settings that LoRA and DoRA share, under PEFT's names and with PEFT's meaning.
+ *
+ * <p>The file is long because there are many: a documented getter and setter for each, and no more.
+ * {@code PeftSettings} reads and writes them, {@code SettingsCheck} knows what fits together.
+ */
 public abstract class LowRankConfig implements AdapterConfig {
-
-    private static final int LARGEST_RANK = 4096;
-
-    /** Initialisations of PEFT that change adapters only, so that a saved adapter fits any base. */
-    private static final Set<String> KEEPS_THE_BASE =
-            Set.of("true", "false", "\"gaussian\"", "\"orthogonal\"", "\"eva\"");
 
     private final TargetModules targetModules;
     private final ModulePatterns rankPattern;
@@ -30,7 +31,12 @@ public abstract class LowRankConfig implements AdapterConfig {
     private final boolean rsLora;
     private final double dropout;
     private final LoraInit init;
+    private final boolean loraBias;
+    private final boolean fanInFanOut;
+    private final TrainedInFull trainedInFull;
+    private final boolean ensureWeightTying;
     private final @Nullable String baseModel;
+    private final @Nullable String taskType;
     private final boolean saved;
 
     /**
@@ -39,9 +45,13 @@ public abstract class LowRankConfig implements AdapterConfig {
      * @param builder a builder that was checked
      */
     protected LowRankConfig(Builder<?> builder) {
-        targetModules =
+        TargetModules targets =
                 Objects.requireNonNull(
                         builder.targets, "set target modules, such as \"all-linear\"");
+        targetModules =
+                builder.modulesToSave.isEmpty()
+                        ? targets
+                        : targets.withModulesToSave(builder.modulesToSave);
         rankPattern = ModulePatterns.of(builder.rankPattern);
         alphaPattern = ModulePatterns.of(builder.alphaPattern);
         rank = builder.rank;
@@ -49,7 +59,13 @@ public abstract class LowRankConfig implements AdapterConfig {
         rsLora = builder.rsLora;
         dropout = builder.dropout;
         init = builder.init;
+        loraBias = builder.loraBias;
+        fanInFanOut = builder.fanInFanOut;
+        trainedInFull =
+                new TrainedInFull(builder.bias, targetModules.modulesToSave(), builder.tokens);
+        ensureWeightTying = builder.ensureWeightTying;
         baseModel = builder.baseModel;
+        taskType = builder.taskType;
         saved = builder.saved;
     }
 
@@ -90,12 +106,21 @@ public abstract class LowRankConfig implements AdapterConfig {
     }
 
     /**
-     * Returns how A is drawn.
+     * Returns how A and B start.
      *
      * @return the initialisation
      */
     public LoraInit init() {
         return init;
+    }
+
+    /**
+     * Returns whether B has a bias.
+     *
+     * @return PEFT's {@code lora_bias}
+     */
+    public boolean loraBias() {
+        return loraBias;
     }
 
     /**
@@ -125,17 +150,39 @@ public abstract class LowRankConfig implements AdapterConfig {
         return targetModules;
     }
 
+    @Override
+    public boolean fanInFanOut() {
+        return fanInFanOut;
+    }
+
+    @Override
+    public TrainedInFull trainedInFull() {
+        return trainedInFull;
+    }
+
+    @Override
+    public boolean ensureWeightTying() {
+        return ensureWeightTying;
+    }
+
     /**
-     * Refuses a pattern that matches no site, which is most often a mistake; only settings of a
-     * saved adapter may hold some, as in PEFT.
+     * Refuses a convolution in groups, one that cannot start as asked, and a pattern that matches
+     * no site, which is most often a mistake; only settings of a saved adapter may hold some, as in
+     * PEFT.
      */
     @Override
     public void validate(List<Site> sites) {
+        sites.forEach(site -> SettingsCheck.requireFits(this, site));
         if (!saved) {
             List<String> modules = sites.stream().map(Site::path).toList();
             rankPattern.requireMatches("rank_pattern", modules);
             alphaPattern.requireMatches("alpha_pattern", modules);
         }
+    }
+
+    @Override
+    public @Nullable AdapterState createBias(Site site, NDManager owner) {
+        return loraBias ? new LoraBias(site.outFeatures(), scaling(site.path()), owner) : null;
     }
 
     /**
@@ -147,23 +194,36 @@ public abstract class LowRankConfig implements AdapterConfig {
 
     @Override
     public PeftConfig toPeft() {
-        return targetModules
-                .writeTo(PeftConfig.builder("LORA"))
-                .opt("task_type", "CAUSAL_LM")
-                .opt("base_model_name_or_path", baseModel)
-                .opt("revision", null)
-                .opt("inference_mode", true)
-                .opt("r", rank)
-                .opt("lora_alpha", alpha)
-                .opt("rank_pattern", rankPattern.values())
-                .opt("alpha_pattern", alphaPattern.values())
-                .opt("lora_dropout", dropout)
-                .opt("bias", "none")
-                .opt("fan_in_fan_out", false)
-                .opt("init_lora_weights", init.peftValue())
-                .opt("use_rslora", rsLora)
-                .opt("use_dora", useDora())
-                .build();
+        return PeftSettings.write(this);
+    }
+
+    /**
+     * Reads a config of the same method.
+     *
+     * @param peft the settings
+     * @return the config
+     */
+    protected abstract LowRankConfig read(PeftConfig peft);
+
+    /** The settings of an adapter that {@link LoraConversion} makes of one with these. */
+    LowRankConfig plain() {
+        return read(PeftSettings.writePlain(this));
+    }
+
+    ModulePatterns rankPattern() {
+        return rankPattern;
+    }
+
+    ModulePatterns alphaPattern() {
+        return alphaPattern;
+    }
+
+    @Nullable String baseModel() {
+        return baseModel;
+    }
+
+    @Nullable String taskType() {
+        return taskType;
     }
 
     /**
@@ -181,7 +241,14 @@ public abstract class LowRankConfig implements AdapterConfig {
         private boolean rsLora;
         private double dropout;
         private LoraInit init = LoraInit.DEFAULT;
+        private boolean loraBias;
+        private boolean fanInFanOut;
+        private TrainedInFull.Bias bias = TrainedInFull.Bias.NONE;
+        private List<String> modulesToSave = List.of();
+        private Map<String, List<Integer>> tokens = Map.of();
+        private boolean ensureWeightTying;
         private @Nullable String baseModel;
+        private @Nullable String taskType;
         private boolean saved;
 
         /** Starts from the defaults. */
@@ -262,7 +329,7 @@ public abstract class LowRankConfig implements AdapterConfig {
         }
 
         /**
-         * Sets how A is drawn.
+         * Sets how A and B start.
          *
          * @param initialisation the initialisation
          * @return this builder
@@ -295,6 +362,88 @@ public abstract class LowRankConfig implements AdapterConfig {
         }
 
         /**
+         * Gives B a bias, zero at the start, which is scaled as B is and added to the module's own:
+         * PEFT's {@code lora_bias}. Not for embeddings, not for DoRA, and with the default init
+         * only.
+         *
+         * @param biased whether to
+         * @return this builder
+         */
+        public T optLoraBias(boolean biased) {
+            loraBias = biased;
+            return self();
+        }
+
+        /**
+         * Says that weights which are no linear layer's are stored (in, out), as those of GPT-2's
+         * {@code Conv1D}: PEFT's {@code fan_in_fan_out}.
+         *
+         * @param inOut whether they are
+         * @return this builder
+         */
+        public T optFanInFanOut(boolean inOut) {
+            fanInFanOut = inOut;
+            return self();
+        }
+
+        /**
+         * Sets which biases are trained; none unless set.
+         *
+         * @param biases which
+         * @return this builder
+         */
+        public T optBias(TrainedInFull.Bias biases) {
+            bias = biases;
+            return self();
+        }
+
+        /**
+         * Sets modules that are trained whole and saved with the adapter, such as a classifier's
+         * head: PEFT's {@code modules_to_save}.
+         *
+         * @param modules paths or dotted ends of paths
+         * @return this builder
+         */
+        public T optModulesToSave(String... modules) {
+            modulesToSave = List.of(modules);
+            return self();
+        }
+
+        /**
+         * Sets rows of the model's input embedding that are trained, such as those of new tokens:
+         * PEFT's {@code trainable_token_indices}.
+         *
+         * @param rows the tokens' numbers
+         * @return this builder
+         */
+        public T optTrainableTokens(List<Integer> rows) {
+            return optTrainableTokens(Map.of("", rows));
+        }
+
+        /**
+         * Sets rows of embeddings that are trained: PEFT's {@code trainable_token_indices}.
+         *
+         * @param rows the numbers by the embedding's path or a dotted end of it
+         * @return this builder
+         */
+        public T optTrainableTokens(Map<String, List<Integer>> rows) {
+            tokens = new LinkedHashMap<>(rows);
+            return self();
+        }
+
+        /**
+         * Keeps modules that share a weight sharing it when one of them is adapted or trained:
+         * PEFT's {@code ensure_weight_tying}.
+         *
+         * @param ensure whether to
+         * @return this builder
+         */
+        public T optEnsureWeightTying(boolean ensure) {
+            ensureWeightTying = ensure;
+            return self();
+        }
+
+        /**
          * Names the base model in the saved config.
          *
          * @param nameOrPath a hub name or a path
@@ -306,6 +455,19 @@ public abstract class LowRankConfig implements AdapterConfig {
         }
 
         /**
+         * Says in the saved config what the model is for, in PEFT's words. PEFT wraps the model
+         * accordingly, so a language model's adapter says {@code CAUSAL_LM}, and an adapter of
+         * anything that is not a transformers model says nothing.
+         *
+         * @param type such as {@code CAUSAL_LM} or {@code SEQ_CLS}; null, unless set
+         * @return this builder
+         */
+        public T optTaskType(@Nullable String type) {
+            taskType = type;
+            return self();
+        }
+
+        /**
          * Takes all settings of a saved config.
          *
          * @param peft a config of PEFT type LORA
@@ -313,47 +475,21 @@ public abstract class LowRankConfig implements AdapterConfig {
          * @throws AdapterConfigException if a setting is malformed or not supported
          */
         public T read(PeftConfig peft) {
-            peft.requireUnused("bias", Set.of("\"none\""));
-            peft.requireUnused("fan_in_fan_out", Set.of("false"));
-            peft.requireUnused("modules_to_save", Set.of("[]"));
-            peft.requireUnused("init_lora_weights", KEEPS_THE_BASE);
-            peft.requireUnused("lora_bias", Set.of("false"));
-            peft.requireUnused("target_parameters", Set.of("[]"));
-            peft.requireUnused("trainable_token_indices", Set.of("[]"));
-            peft.requireUnused("layer_replication", Set.of("[]"));
-            peft.requireUnused("alora_invocation_tokens", Set.of());
-            peft.requireUnused("use_qalora", Set.of("false"));
-            peft.requireUnused("use_bdlora", Set.of("false"));
             saved = true;
-            return setTargetModules(TargetModules.read(peft))
-                    .setRank(peft.integer("r").orElse(8))
-                    .optAlpha(peft.number("lora_alpha").orElse(8.0))
-                    .optRsLora(peft.flag("use_rslora"))
-                    .optDropout(peft.number("lora_dropout").orElse(0.0))
-                    .optInit(LoraInit.ofPeft(String.valueOf(peft.json().get("init_lora_weights"))))
-                    .optRankPattern(peft.wholeNumbers("rank_pattern"))
-                    .optAlphaPattern(peft.numbers("alpha_pattern"))
-                    .optBaseModel(peft.string("base_model_name_or_path").orElse(null));
+            return PeftSettings.read(peft, self());
         }
 
-        /** Checks the settings; a subclass calls this first in {@code build()}. */
-        protected void check() {
-            requireRank("rank", rank);
-            rankPattern.forEach((key, r) -> requireRank("rank_pattern \"" + key + "\"", r));
-            if (!(dropout >= 0 && dropout < 1)) {
-                throw new AdapterConfigException(
-                        "dropout must be at least 0 and below 1, but is " + dropout);
-            }
-            if (Double.isInfinite(alpha)) {
-                throw new AdapterConfigException("alpha must be finite, but is " + alpha);
-            }
-        }
-
-        private static void requireRank(String what, int rank) {
-            if (rank < 1 || rank > LARGEST_RANK) {
-                throw new AdapterConfigException(
-                        what + " must be from 1 to " + LARGEST_RANK + ", but is " + rank);
-            }
+        /**
+         * Checks a config; a subclass calls this last in {@code build()}.
+         *
+         * @param config the new config
+         * @param <C> its class
+         * @return the config
+         * @throws AdapterConfigException if a setting is out of range or contradicts another
+         */
+        protected static <C extends LowRankConfig> C checked(C config) {
+            SettingsCheck.check(config);
+            return config;
         }
     }
 }
