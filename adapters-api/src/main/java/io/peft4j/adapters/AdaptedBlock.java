@@ -15,6 +15,7 @@ import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
 import io.peft4j.torch.BFloat16;
 import io.peft4j.torch.GradMode;
+import io.peft4j.torch.KeptBuffers;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
@@ -80,9 +81,10 @@ final class AdaptedBlock extends AbstractBaseBlock {
         ActiveSet active = model.holdActive();
         NDManager owner = inputs.head().getManager();
         // effective weights go with the pass: what backward needs of them, its graph keeps;
-        // and a Predictor's worker threads record graphs unless told not to
+        // a Predictor's worker threads record graphs unless told not to
         try (NDManager pass = owner.newSubManager();
-                GradMode off = training ? null : GradMode.disabled()) {
+                GradMode off = training ? null : GradMode.disabled();
+                KeptBuffers kept = training ? KeptBuffers.until(owner) : null) {
             AdaptedStore adapted = AdaptedStore.forBlocks(store, active, pass);
             NDList outputs = forward.apply(adapted);
             model.requireRead(active, adapted);
