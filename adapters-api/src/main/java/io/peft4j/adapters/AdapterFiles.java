@@ -57,7 +57,8 @@ final class AdapterFiles {
         }
     }
 
-    static void save(Path directory, PeftConfig config, List<Attachment> attachments)
+    static void save(
+            Path directory, PeftConfig config, List<Attachment> attachments, Provenance provenance)
             throws IOException {
         Files.createDirectories(directory);
         Map<String, TensorSource> tensors = new LinkedHashMap<>();
@@ -95,6 +96,7 @@ final class AdapterFiles {
                         channel.write(bytes);
                     }
                 });
+        ProvenanceFile.add(files, directory, provenance);
         AtomicFiles.writeTogether(files);
     }
 

@@ -187,6 +187,23 @@ final class BaseModel {
         return selected;
     }
 
+    /**
+     * Finds the bias of the module that a weight belongs to.
+     *
+     * @throws AdapterConfigException if it has none
+     */
+    BaseWeight bias(BaseWeight weight) {
+        String path = weight.site().path();
+        Block module = modules.get(path);
+        Parameter bias = module == null ? null : module.getDirectParameters().get("bias");
+        if (bias == null || !bias.isInitialized()) {
+            throw new AdapterConfigException(
+                    path + " has no bias that an adapter could add to; leave its own bias off");
+        }
+        Shape shape = bias.getArray().getShape();
+        return new BaseWeight(of(join(path, "bias"), Site.Kind.MATRIX, shape, false), bias);
+    }
+
     private Set<String> paths(Predicate<Site> which) {
         return weights.values().stream()
                 .map(BaseWeight::site)

@@ -37,7 +37,7 @@ final class Merge {
                 merge.changes.add(write(together, true));
             }
             return merge;
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             merge.undo();
             throw e;
         }
@@ -99,6 +99,12 @@ final class Merge {
 
     MergeReport report() {
         return new MergeReport(changes);
+    }
+
+    /** A parameter's values as they were before. */
+    NDArray originalOf(Parameter parameter) {
+        NDArray original = originals.get(parameter);
+        return original == null ? parameter.getArray() : original;
     }
 
     /** Puts the originals back, bit for bit, and frees them. */

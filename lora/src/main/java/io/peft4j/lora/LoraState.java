@@ -13,6 +13,9 @@ import java.util.Map;
  *        │                           + ── y
  *        └─ dropout ── A ── B ── ·s ─┘
  * </pre>
+ *
+ * A pair that started from a part of the weight adds what it has gained since, see {@link
+ * LoraInit}.
  */
 final class LoraState extends LowRankState {
 
@@ -32,7 +35,7 @@ final class LoraState extends LowRankState {
             NDArray x, NDArray base, NDArray weight, ParameterStore store, boolean training) {
         if (training && dropout() > 0) {
             try (NDArray dropped = Dropout.dropout(x, (float) dropout(), true).singletonOrThrow()) {
-                return pair().apply(dropped, store, true);
+                return pair().apply(x, dropped, store, true);
             }
         }
         return pair().apply(x, store, training);
