@@ -95,7 +95,7 @@ final class MeasuredRuns {
                     loss(),
                     result.tokensPerSecond(),
                     peak,
-                    MergeCheck.largestDifference(loaded.model(), saved, heldOut),
+                    MergeCheck.largestDifference(loaded, saved, output, heldOut),
                     history.training(),
                     losses);
         }
