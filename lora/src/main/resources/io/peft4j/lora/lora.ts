@@ -10,10 +10,6 @@
   def rows(self, ids: Tensor, a: Tensor, b: Tensor, scaling: Tensor) -> Tensor:
     return torch.mul(torch.linear(torch.embedding(torch.t(a), ids), b), float(scaling))
 
-  # s (h b) a (…, in), of h (…, out)
-  def tied(self, h: Tensor, a: Tensor, b: Tensor, scaling: Tensor) -> Tensor:
-    return torch.mul(torch.matmul(torch.matmul(h, b), a), float(scaling))
-
   # The same less the initial pair's, a0 and b0. Both products apart: the difference is exactly zero at the start.
   def delta_since(self, a: Tensor, b: Tensor, a0: Tensor, b0: Tensor, scaling: Tensor) -> Tensor:
     return torch.mul(torch.sub(torch.mm(b, a), torch.mm(b0, a0)), float(scaling))
@@ -31,3 +27,7 @@
   # bias + s own (out, 1), of a bias (out, 1) and own (out)
   def biased(self, bias: Tensor, own: Tensor, scaling: Tensor) -> Tensor:
     return torch.add(bias, torch.mul(torch.unsqueeze(own, 1), float(scaling)))
+
+  # s (h b) a (…, in), of h (…, out)
+  def tied(self, h: Tensor, a: Tensor, b: Tensor, scaling: Tensor) -> Tensor:
+    return torch.mul(torch.matmul(torch.matmul(h, b), a), float(scaling))
