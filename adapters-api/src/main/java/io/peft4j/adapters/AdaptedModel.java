@@ -30,10 +30,10 @@ import org.jspecify.annotations.Nullable;
  * another: each uses the adapters that were in effect when it began. Merging, unmerging and closing
  * need a moment without forwards. An operation that fails changes nothing.
  *
- * <p>Arithmetic with Java numbers, as in {@code array.mul(0.5f)}, leaves the number in a Java buffer
- * that a garbage collection before backward frees, and the gradient is then wrong without a word;
- * DJL's {@code Loss.l2Loss()} does it, and BertBlock. Within {@link #block()}'s forward pass such
- * buffers are kept. In a loss, make the number an array of the batch's manager ({@code
+ * <p>Arithmetic with Java numbers, as in {@code array.mul(0.5f)}, leaves the number in a Java
+ * buffer that a garbage collection before backward frees, and the gradient is then wrong without a
+ * word; DJL's {@code Loss.l2Loss()} does it, and BertBlock. Within {@link #block()}'s forward pass
+ * such buffers are kept. In a loss, make the number an array of the batch's manager ({@code
  * array.mul(manager.create(0.5f))}), or compute it in a scope of {@link
  * io.peft4j.torch.KeptBuffers}.
  */

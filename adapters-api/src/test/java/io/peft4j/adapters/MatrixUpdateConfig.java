@@ -16,8 +16,7 @@ import java.util.SplittableRandom;
  * The plainest adapter there is, for tests of everything around methods: W' = W + 0.5 · B · A on
  * the matrix view of a weight, whatever its kind.
  */
-record MatrixUpdateConfig(
-        int rank, TargetModules targetModules, boolean fastForm, double dropout)
+record MatrixUpdateConfig(int rank, TargetModules targetModules, boolean fastForm, double dropout)
         implements AdapterConfig {
 
     /** The factor of the update. */
