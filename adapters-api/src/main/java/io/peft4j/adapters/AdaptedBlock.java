@@ -115,17 +115,12 @@ final class AdaptedBlock extends AbstractBaseBlock {
             for (Adapter adapter : active.adapters()) {
                 adapter.parameters().values().stream()
                         .filter(predicate)
-                        .filter(parameter -> !isStatistic(parameter))
+                        .filter(parameter -> !TorchNames.isStatistic(parameter))
                         .forEach(parameter -> parameter.freeze(freeze));
             }
         } finally {
             active.release();
         }
-    }
-
-    private static boolean isStatistic(Parameter parameter) {
-        return parameter.getType() == Parameter.Type.RUNNING_MEAN
-                || parameter.getType() == Parameter.Type.RUNNING_VAR;
     }
 
     @Override

@@ -41,14 +41,14 @@ final class AdaptedStore extends ParameterStore {
                     """);
 
     /** What was asked for; a model may ask on several devices. */
-    private record Question(Parameter parameter, Device device, boolean training) {}
+    private record Question(Object use, Device device, boolean training) {}
 
     private final ParameterStore inner;
     private final ActiveSet active;
     private final NDManager owner;
     private final boolean ownHandles;
     private final Map<Question, NDArray> answers = new HashMap<>();
-    private final Set<Parameter> read = new HashSet<>();
+    private final Set<Object> read = new HashSet<>();
 
     private AdaptedStore(
             ParameterStore inner, ActiveSet active, NDManager owner, boolean ownHandles) {
@@ -84,9 +84,9 @@ final class AdaptedStore extends ParameterStore {
         return new AdaptedStore(inner, active, owner, false);
     }
 
-    /** Tells whether a block has asked for a parameter. */
-    boolean wasRead(Parameter parameter) {
-        return read.contains(parameter);
+    /** Tells whether a weight was asked for in one of its uses. */
+    boolean wasRead(Object use) {
+        return read.contains(use);
     }
 
     @Override
@@ -97,19 +97,32 @@ final class AdaptedStore extends ParameterStore {
         }
         List<Attachment> attachments = active.at(parameter);
         if (attachments != null) {
-            read.add(parameter);
-            if (training) {
-                attachments.forEach(AdaptedStore::requireNoDropout);
-            }
+            return effectiveWeight(parameter, parameter, attachments, device, training);
         }
         Question question = new Question(parameter, device, training);
         NDArray known = answers.get(question);
         if (known == null) {
-            NDArray value = base(parameter, device, training);
-            known =
-                    attachments == null
-                            ? frozen(parameter, value, training)
-                            : effectiveWeight(attachments, value, training);
+            known = frozen(parameter, base(parameter, device, training), training);
+            answers.put(question, known);
+        }
+        return known;
+    }
+
+    private NDArray effectiveWeight(
+            Object use,
+            Parameter parameter,
+            List<Attachment> attachments,
+            Device device,
+            boolean training) {
+        read.add(use);
+        if (training) {
+            attachments.forEach(AdaptedStore::requireNoDropout);
+        }
+        Object same = attachments.equals(active.at(parameter)) ? parameter : use;
+        Question question = new Question(same, device, training);
+        NDArray known = answers.get(question);
+        if (known == null) {
+            known = effectiveWeight(attachments, base(parameter, device, training), training);
             answers.put(question, known);
         }
         return known;
@@ -120,25 +133,9 @@ final class AdaptedStore extends ParameterStore {
         return inner.getValue(parameter, device, training);
     }
 
-    /**
-     * Reads a weight for a module that is tied to the adapted one: with the adapters that reach
-     * ties, without the others.
-     */
-    NDArray tied(Parameter parameter, Device device, boolean training) {
-        List<Attachment> attachments = active.at(parameter);
-        boolean reached =
-                attachments != null && attachments.stream().anyMatch(Attachment::reachesTies);
-        return reached
-                ? Objects.requireNonNull(getValue(parameter, device, training))
-                : base(parameter, device, training);
-    }
-
     /** A frozen base keeps its running statistics: training writes into a copy of them. */
     private NDArray frozen(Parameter parameter, NDArray value, boolean training) {
-        boolean statistics =
-                parameter.getType() == Parameter.Type.RUNNING_MEAN
-                        || parameter.getType() == Parameter.Type.RUNNING_VAR;
-        if (training && statistics) {
+        if (training && TorchNames.isStatistic(parameter)) {
             return Tensors.clone(owner, value);
         }
         if (!ownHandles) {
@@ -152,22 +149,21 @@ final class AdaptedStore extends ParameterStore {
     private NDArray effectiveWeight(
             List<Attachment> attachments, NDArray weight, boolean training) {
         try (NDManager scope = owner.newSubManager()) {
-            BaseWeight base = attachments.get(0).weight();
-            NDArray matrix = float32(scope, base.matrix(scope, weight));
-            NDArray sum = sum(attachments, matrix, inner, scope, training);
+            NDArray sum = sum(attachments, float32(scope, weight), inner, scope, training);
             if (!isFloat32(weight)) {
                 sum = KERNELS.call(scope, "as_type_of", sum, weight);
             }
-            return base.stored(owner, sum);
+            sum.attach(owner);
+            return sum;
         }
     }
 
-    private static NDArray float32(NDManager scope, NDArray matrix) {
-        if (isFloat32(matrix)) {
-            return matrix;
+    private static NDArray float32(NDManager scope, NDArray weight) {
+        if (isFloat32(weight)) {
+            return weight;
         }
-        NDArray wide = scope.create(matrix.getShape(), DataType.FLOAT32);
-        Tensors.copy(matrix, wide);
+        NDArray wide = scope.create(weight.getShape(), DataType.FLOAT32);
+        Tensors.copy(weight, wide);
         return wide;
     }
 
@@ -175,43 +171,52 @@ final class AdaptedStore extends ParameterStore {
         return array.getDataType() == DataType.FLOAT32;
     }
 
-    /** W + Σ (W'ᵢ − W) over the adapters of one weight, all (out, in), in the scope. */
+    /** W + Σ (W'ᵢ − W) over the adapters of one weight, all as it is stored, in the scope. */
     static NDArray sum(
             List<Attachment> attachments,
-            NDArray matrix,
+            NDArray weight,
             ParameterStore store,
             NDManager scope,
             boolean training) {
         NDArray sum = null;
         for (Attachment attachment : attachments) {
+            BaseWeight base = attachment.weight();
+            NDArray matrix = base.matrix(scope, weight);
             NDArray one = attachment.state().effectiveWeight(matrix, store, training);
             one.attach(scope);
-            sum = sum == null ? one : sum.add(one.sub(matrix));
+            NDArray stored = base.stored(scope, one);
+            sum = sum == null ? stored : sum.add(stored.sub(weight));
         }
         return Objects.requireNonNull(sum);
     }
 
-    /** Applies a linear layer with its adapters: x · W'ᵀ + b', x (…, in), of x's manager. */
-    NDArray linear(Parameter weight, @Nullable Parameter bias, NDArray x, boolean training) {
+    /**
+     * Applies a linear layer with its adapters: x · W'ᵀ + b', x (…, in), of x's manager.
+     *
+     * @param use the weight itself, or the module that is tied to its owner
+     */
+    NDArray linear(
+            Object use, Parameter weight, @Nullable Parameter bias, NDArray x, boolean training) {
         Device device = x.getDevice();
         NDArray w = base(weight, device, training);
         NDArray b = bias == null ? null : addend(bias, device, training);
-        List<Attachment> attachments = active.at(weight);
-        if (attachments == null) {
+        List<Attachment> attachments = active.at(use, weight);
+        if (attachments.isEmpty()) {
             return Linear.linear(x, w, b).singletonOrThrow();
         }
         if (!isFloat32(w)) {
-            return Linear.linear(x, getValue(weight, device, training), b).singletonOrThrow();
+            NDArray whole = effectiveWeight(use, weight, attachments, device, training);
+            return Linear.linear(x, whole, b).singletonOrThrow();
         }
-        read.add(weight);
+        read.add(use);
         try (NDManager scope = x.getManager().newSubManager()) {
             NDArray y = Linear.linear(x, w).singletonOrThrow();
             y.attach(scope);
             NDArray base = y;
             for (Attachment attachment : attachments) {
-                NDArray update = attachment.state().linearUpdate(x, base, w, inner, training);
+                NDArray update = linearUpdate(attachment, scope, x, base, w, training);
                 if (update == null) {
-                    NDArray whole = getValue(weight, device, training);
+                    NDArray whole = effectiveWeight(use, weight, attachments, device, training);
                     return Linear.linear(x, whole, b).singletonOrThrow();
                 }
                 update.attach(scope);
@@ -221,6 +226,26 @@ final class AdaptedStore extends ParameterStore {
             y.attach(x.getManager());
             return y;
         }
+    }
+
+    /** An embedding's adapter has its own form for a linear layer that is tied to it. */
+    private @Nullable NDArray linearUpdate(
+            Attachment attachment,
+            NDManager scope,
+            NDArray x,
+            NDArray base,
+            NDArray w,
+            boolean training) {
+        AdapterState state = attachment.state();
+        return switch (attachment.weight().site().kind()) {
+            case LINEAR -> state.linearUpdate(x, base, w, inner, training);
+            case EMBEDDING ->
+                    attachment.reachesTies()
+                            ? state.tiedUpdate(
+                                    x, base, attachment.weight().matrix(scope, w), inner, training)
+                            : null;
+            default -> null;
+        };
     }
 
     private @Nullable NDArray addend(Parameter bias, Device device, boolean training) {
@@ -248,8 +273,13 @@ final class AdaptedStore extends ParameterStore {
             NDArray rows = lookup.rows(scope, ids, table);
             NDArray y = rows;
             for (Attachment attachment : attachments) {
+                boolean embedding = attachment.weight().site().kind() == Site.Kind.EMBEDDING;
                 NDArray update =
-                        attachment.state().embeddingUpdate(ids, rows, matrix, inner, training);
+                        embedding
+                                ? attachment
+                                        .state()
+                                        .embeddingUpdate(ids, rows, matrix, inner, training)
+                                : null;
                 if (update == null) {
                     NDArray whole = getValue(weight, device, training);
                     return lookup.rows(target, ids, Objects.requireNonNull(whole));

@@ -20,6 +20,7 @@ public final class Adapter {
     private final AdapterConfig config;
     private final NDManager owner;
     private final List<Attachment> attachments;
+    private final ProvenanceLog provenance;
 
     /** The model's own hold on the adapter, and one for each scope or forward that uses it. */
     private final AtomicInteger holds = new AtomicInteger(1);
@@ -28,11 +29,17 @@ public final class Adapter {
     private volatile boolean merged;
     private volatile boolean reached;
 
-    Adapter(String name, AdapterConfig config, NDManager owner, List<Attachment> attachments) {
+    Adapter(
+            String name,
+            AdapterConfig config,
+            NDManager owner,
+            List<Attachment> attachments,
+            ProvenanceLog provenance) {
         this.name = name;
         this.config = config;
         this.owner = owner;
         this.attachments = List.copyOf(attachments);
+        this.provenance = provenance;
     }
 
     /**
@@ -113,20 +120,23 @@ public final class Adapter {
     }
 
     /**
-     * Saves this adapter alone, in PEFT's directory format. A kill or a full disk at any moment
-     * leaves the old files or the new ones.
+     * Saves this adapter alone, in PEFT's directory format, with its provenance. A kill or a full
+     * disk at any moment leaves the old files or the new ones.
      *
      * @param directory the directory; made if it does not exist
      * @throws IOException if it cannot be written; what was there is kept
      */
     public void save(Path directory) throws IOException {
         try (Hold use = inUse()) {
-            AdapterFiles.save(directory, config.toPeft(), parameters());
+            AdapterFiles.save(directory, config.toPeft(), attachments, provenance());
         }
     }
 
     /**
-     * Loads saved tensors into this adapter; each must be there, and nothing else.
+     * Loads saved tensors into this adapter; each must be there, and nothing else. What PEFT saves
+     * beside them, such as the base weight of an adapted embedding, is accepted. The provenance is
+     * that of the files from now on. A warning is logged if they were made for another base model,
+     * or if their provenance is malformed.
      *
      * @param directory a directory in PEFT's format
      * @throws AdapterMismatchException if tensors are missing, unexpected or misshaped; it lists
@@ -136,7 +146,8 @@ public final class Adapter {
     public void load(Path directory) throws IOException {
         try (Hold use = inUse()) {
             requireUnmerged("loading into it");
-            AdapterFiles.load(directory, parameters(), true);
+            AdapterFiles.load(directory, attachments, true);
+            provenance.loaded(directory);
         }
     }
 
@@ -151,8 +162,53 @@ public final class Adapter {
     public LoadReport loadLeniently(Path directory) throws IOException {
         try (Hold use = inUse()) {
             requireUnmerged("loading into it");
-            return AdapterFiles.load(directory, parameters(), false);
+            LoadReport report = AdapterFiles.load(directory, attachments, false);
+            provenance.loaded(directory);
+            return report;
         }
+    }
+
+    /**
+     * Returns where this adapter comes from.
+     *
+     * @return what is known now
+     */
+    public Provenance provenance() {
+        return provenance.known();
+    }
+
+    /**
+     * Records a fact of the user's in the provenance, in the place of one of the same key. What
+     * would control a terminal is replaced in the value, which is cut to 1024 characters.
+     *
+     * @param key lower-case letters and digits with single dots, dashes and underscores between,
+     *     such as {@code ticket} or {@code team.name}
+     * @param value the text
+     * @throws IllegalArgumentException if {@link Provenance} does not take the key, or takes no
+     *     more
+     */
+    public void record(String key, String value) {
+        try (Hold use = inUse()) {
+            provenance.put(key, value);
+        }
+    }
+
+    /**
+     * Records that this adapter was trained, for those who write trainers: the versions and the
+     * base model become those of now, and what was recorded of an earlier training goes.
+     *
+     * @param facts the texts by key, which get {@code training.} before them; those that {@link
+     *     Provenance} knows are {@code kind} such as {@code sft}, {@code steps} and {@code epochs}
+     * @throws IllegalArgumentException as {@link #record}
+     */
+    public void recordTraining(Map<String, String> facts) {
+        try (Hold use = inUse()) {
+            provenance.trained(facts);
+        }
+    }
+
+    ProvenanceLog provenanceLog() {
+        return provenance;
     }
 
     List<Attachment> attachments() {
@@ -161,10 +217,7 @@ public final class Adapter {
 
     void setTrainable(boolean trainable) {
         for (Parameter parameter : parameters().values()) {
-            boolean statistic =
-                    parameter.getType() == Parameter.Type.RUNNING_MEAN
-                            || parameter.getType() == Parameter.Type.RUNNING_VAR;
-            parameter.freeze(!trainable || statistic);
+            parameter.freeze(!trainable || TorchNames.isStatistic(parameter));
         }
     }
 
@@ -179,7 +232,7 @@ public final class Adapter {
         }
         List<String> unread =
                 attachments.stream()
-                        .filter(a -> !store.wasRead(a.weight().parameter()))
+                        .filter(a -> !store.wasRead(a.weight().use()))
                         .map(Attachment::path)
                         .toList();
         if (!unread.isEmpty()) {

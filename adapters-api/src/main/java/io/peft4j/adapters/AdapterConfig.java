@@ -36,22 +36,23 @@ public interface AdapterConfig {
     }
 
     /**
+     * Tells whether an adapter of an embedding that shares its weight with the output head changes
+     * the head as well, so that both stay one. Otherwise it changes only what it targets. Trained
+     * token rows reach the head in any case.
+     *
+     * @return PEFT's {@code ensure_weight_tying}
+     */
+    default boolean ensureWeightTying() {
+        return false;
+    }
+
+    /**
      * Tells whether weights of kind {@link Site.Kind#MATRIX} are stored (in, out). It says nothing
      * about linear layers, which are always (out, in) here.
      *
      * @return PEFT's {@code fan_in_fan_out}
      */
     default boolean fanInFanOut() {
-        return false;
-    }
-
-    /**
-     * Tells whether modules that share a weight go on sharing it when one of them is adapted or
-     * trained.
-     *
-     * @return PEFT's {@code ensure_weight_tying}
-     */
-    default boolean ensureWeightTying() {
         return false;
     }
 

@@ -122,6 +122,16 @@ public final class Adapters {
         return install(model, load(model.getBlock(), directory));
     }
 
+    /**
+     * Computes what a provenance names a base model by.
+     *
+     * @param base the model's root block, initialised or loaded, without adapters
+     * @return as {@link AdaptedModel#baseFingerprint}
+     */
+    public static String baseFingerprint(Block base) {
+        return BaseFingerprint.of(new BaseModel(base), Parameter::getArray);
+    }
+
     private static AdaptedModel open(Block base) {
         if (base instanceof AdaptedBlock) {
             throw new IllegalStateException(

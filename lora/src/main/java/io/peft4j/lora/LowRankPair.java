@@ -296,6 +296,33 @@ public final class LowRankPair implements AutoCloseable {
         }
     }
 
+    /**
+     * Applies an embedding's update in the output head that is tied to it, without making it.
+     *
+     * @param h the head's input (…, out)
+     * @param store where parameters are read from
+     * @param training whether gradients will be asked for
+     * @return \(s (h B) A\) (…, in)
+     */
+    public NDArray applyTied(NDArray h, ParameterStore store, boolean training) {
+        NDArray now =
+                tied(
+                        h,
+                        store.getValue(a, h.getDevice(), training),
+                        store.getValue(b, h.getDevice(), training));
+        if (start == null) {
+            return now;
+        }
+        try (now;
+                NDArray before = tied(h, start.get(0), start.get(1))) {
+            return now.sub(before);
+        }
+    }
+
+    private NDArray tied(NDArray h, NDArray down, NDArray up) {
+        return KERNELS.call(h.getManager(), "tied", h, down, up, scale);
+    }
+
     /** Frees all tensors; a second call does nothing. */
     @Override
     public void close() {

@@ -27,3 +27,7 @@
   # bias + s own (out, 1), of a bias (out, 1) and own (out)
   def biased(self, bias: Tensor, own: Tensor, scaling: Tensor) -> Tensor:
     return torch.add(bias, torch.mul(torch.unsqueeze(own, 1), float(scaling)))
+
+  # s (h b) a (…, in), of h (…, out)
+  def tied(self, h: Tensor, a: Tensor, b: Tensor, scaling: Tensor) -> Tensor:
+    return torch.mul(torch.matmul(torch.matmul(h, b), a), float(scaling))

@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class CausalLm implements AutoCloseable {
 
-    private final ModelConfig config;
+    private volatile ModelConfig config;
     private final Dtype dtype;
     private final @Nullable Path source;
     private final NDManager manager;
@@ -145,7 +145,8 @@ public final class CausalLm implements AutoCloseable {
     /**
      * Returns the config.
      *
-     * @return the config that the model was loaded or created with
+     * @return the config that the model was loaded or created with, or after {@link #untieHead} the
+     *     one that fits
      */
     public ModelConfig config() {
         return config;
@@ -256,6 +257,25 @@ public final class CausalLm implements AutoCloseable {
             Labels targets = Labels.of(ids, labels, config.vocabularySize());
             return loss.backward(step, weights(step, true), ids, targets, divisor);
         }
+    }
+
+    /**
+     * Gives the output head a copy of the embeddings' matrix if the two are one. The model computes
+     * what it did, needs the memory of another matrix, and is saved with {@code
+     * tie_word_embeddings} false. Then an adapter of the embeddings alone can be merged, and
+     * adapters that are attached from now on can target the head. The copy is frozen if the
+     * embeddings are.
+     *
+     * @return whether the two were one
+     * @throws IllegalStateException if an adapter changes both together; it can be merged as they
+     *     are
+     */
+    public boolean untieHead() {
+        boolean wasTied = decoder.untieHead(manager);
+        if (wasTied) {
+            config = config.untied();
+        }
+        return wasTied;
     }
 
     /**

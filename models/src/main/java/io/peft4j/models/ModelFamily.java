@@ -1,5 +1,6 @@
 package io.peft4j.models;
 
+import com.google.gson.JsonObject;
 import java.util.List;
 
 /**
@@ -21,4 +22,9 @@ interface ModelFamily {
      *     decoder does not have
      */
     Architecture architecture(ConfigJson config);
+
+    /** Says in a {@code config.json} that the output head has a weight of its own. */
+    default void untie(JsonObject json) {
+        json.addProperty("tie_word_embeddings", false);
+    }
 }

@@ -15,7 +15,8 @@ import io.peft4j.torch.Tensors;
  * time. In training the gradient of a chunk's loss by its logits is written down by hand, softmax
  * minus one at the target, and sent back through the head, which leaves the gradient by the chunk's
  * hidden states; when all chunks are done, their gradients go back through the layers in one pass.
- * A weight that is both head and embeddings gets its gradient from both sides.
+ * A weight that is both head and embeddings gets its gradient from both sides, and so does an
+ * adapter that changes both.
  */
 final class NextTokenLoss {
 
@@ -77,7 +78,9 @@ final class NextTokenLoss {
                     NDArray logits = decoder.project(scope, weights, x);
                     NDArray targets = labels.targets(scope, from, to);
                     NDList lossAndGradient = lossesAndGradient(scope, logits, targets, scale);
-                    Gradients.backward(logits, lossAndGradient.get(1));
+                    // an adapted head may be one effective weight for all chunks and for the
+                    // embeddings; what a chunk has for itself is freed with its scope
+                    Gradients.backwardKeepingGraph(logits, lossAndGradient.get(1));
                     Tensors.copy(x.getGradient(), Kernels.rows(scope, upstream, from, to));
                     addTo(sums, labels, from, lossAndGradient.get(0));
                 }
