@@ -115,7 +115,7 @@ final class AdaptedBlock extends AbstractBaseBlock {
             for (Adapter adapter : active.adapters()) {
                 adapter.parameters().values().stream()
                         .filter(predicate)
-                        .filter(parameter -> !TorchNames.isStatistic(parameter))
+                        .filter(adapter::isTrainable)
                         .forEach(parameter -> parameter.freeze(freeze));
             }
         } finally {
