@@ -14,9 +14,6 @@ import io.peft4j.adapters.AdapterConfig;
 import io.peft4j.torch.GradMode;
 import io.peft4j.torch.Gradients;
 import io.peft4j.torch.TorchRuntime;
-import java.lang.management.BufferPoolMXBean;
-import java.lang.management.ManagementFactory;
-import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -133,29 +130,9 @@ interface TrainingBehaviours {
             for (int i = 0; i < 2; i++) {
                 ParameterStore store = new ParameterStore(c.scratch(), false);
                 NDArray y = c.base().forward(adapted.store(store), new NDList(x), true).head();
-                overwriteFreedJavaBuffers();
+                FreedBuffers.overwrite();
                 Gradients.backward(y, upstream(c, y));
                 assertThat(gradients(adapted)).isEqualTo(expected);
-            }
-        }
-    }
-
-    /** What a graph keeps must not lie in a Java buffer that nothing refers to any more. */
-    private static void overwriteFreedJavaBuffers() throws InterruptedException {
-        BufferPoolMXBean buffers =
-                ManagementFactory.getPlatformMXBeans(BufferPoolMXBean.class).get(0);
-        long before = buffers.getCount();
-        ByteBuffer.allocateDirect(4); // at least one of no more use
-        System.gc();
-        long last = Long.MAX_VALUE;
-        for (int i = 0; i < 100 && (last > before || buffers.getCount() < last); i++) {
-            last = buffers.getCount();
-            Thread.sleep(2); // another thread frees them
-        }
-        for (int i = 0; i < 2000; i++) {
-            ByteBuffer buffer = ByteBuffer.allocateDirect(4 + i % 60);
-            while (buffer.hasRemaining()) {
-                buffer.put((byte) 0x5a);
             }
         }
     }
