@@ -1,0 +1,66 @@
+package io.peft4j.models;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The scores that the routers of one pass gave, and the loss that keeps them balanced (Fedus et
+ * al., arXiv:2101.03961, equations 4 to 6, over the tokens of all layers together):
+ *
+ * <pre>
+ *   experts · Σₑ (share of the tokens that were sent to e) · (mean probability of e)
+ * </pre>
+ */
+final class Routing {
+
+    private final NDManager owner;
+    private final Experts experts;
+    private final NDList scores = new NDList();
+
+    /**
+     * Creates an empty record.
+     *
+     * @param owner owns the scores
+     * @param experts whose scores they are
+     */
+    Routing(NDManager owner, Experts experts) {
+        this.owner = owner;
+        this.experts = experts;
+    }
+
+    /** Keeps a layer's scores (tokens, experts), with their history. */
+    void add(NDArray layer) {
+        layer.attach(owner);
+        scores.add(layer);
+    }
+
+    /**
+     * Computes the loss.
+     *
+     * @param tokens (B, S), 1 for tokens and 0 for padding, which does not count; null if there is
+     *     none
+     * @return a scalar of the owner's
+     */
+    NDArray auxiliaryLoss(@Nullable NDArray tokens) {
+        NDArray first = scores.head();
+        try (NDManager scope = owner.newSubManager()) {
+            NDArray counted =
+                    tokens == null
+                            ? scope.ones(first.getShape().slice(0, 1))
+                            : tokens.toType(DataType.FLOAT32, true).flatten();
+            counted.attach(scope);
+            return MixtureOfExperts.KERNELS
+                    .callLists(
+                            owner,
+                            "auxiliary_loss",
+                            List.of(scores),
+                            counted,
+                            Kernels.constant(experts.perToken()))
+                    .singletonOrThrow();
+        }
+    }
+}
