@@ -14,6 +14,7 @@ import make_golden  # also fixes the threads and the hash seed
 import openelm_ref
 import torch
 from peft import PeftModel, get_peft_model_state_dict
+from peft.optimizers import create_loraplus_optimizer
 from safetensors.torch import load_file, save_file
 from transformers import get_constant_schedule_with_warmup, get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup
 
@@ -29,6 +30,8 @@ CASES = {
     "clipping": {**PLAIN, "batch": 3, "max_grad_norm": 0.5, "weight_decay": 0.05},
     "linear": {**PLAIN, "schedule": "linear", "accumulation": 2, "max_grad_norm": 1.0},
     "cosine": {**PLAIN, "schedule": "cosine", "warmup": 2, "steps": 8},
+    # rows in threes: of two, one element has a first gradient about as small as eps, so that rounding decides its step
+    "loraplus": {**PLAIN, "batch": 3, "schedule": "linear", "learning_rate": 1e-3, "weight_decay": 0.05, "max_grad_norm": 1.0, "loraplus_ratio": 8.0},
 }
 
 
@@ -57,7 +60,11 @@ def train(data, kind, c):
     base = make_golden.build("openelm", config, load_file(os.path.join(OPENELM, "model", "model.safetensors")))
     model = PeftModel.from_pretrained(base, os.path.join(OPENELM, kind), is_trainable=True).train()
     ps = [p for p in model.parameters() if p.requires_grad]
-    opt = torch.optim.AdamW(ps, lr=c["learning_rate"], weight_decay=c["weight_decay"])
+    if "loraplus_ratio" in c:
+        opt = create_loraplus_optimizer(
+            model, torch.optim.AdamW, lr=c["learning_rate"], loraplus_lr_ratio=c["loraplus_ratio"], loraplus_weight_decay=c["weight_decay"])
+    else:
+        opt = torch.optim.AdamW(ps, lr=c["learning_rate"], weight_decay=c["weight_decay"])
     schedule = SCHEDULES[c["schedule"]](opt, c["warmup"], c["steps"])
     losses, norms, at = [], [], 0
     for _ in range(c["steps"]):

@@ -1,5 +1,6 @@
 package io.peft4j.cli;
 
+import io.peft4j.tuning.LoraPlus;
 import io.peft4j.tuning.Schedule;
 import io.peft4j.tuning.TrainingConfig;
 import java.util.List;
@@ -67,6 +68,21 @@ final class HyperParameters {
     private double weightDecay;
 
     @Option(
+            names = "--loraplus-ratio",
+            paramLabel = "X",
+            description =
+                    "LoRA+: the factors B and DoRA's magnitudes learn X times as fast as A (default:"
+                            + " 1, without LoRA+).")
+    private @Nullable Double loraPlusRatio;
+
+    @Option(
+            names = "--loraplus-lr-embedding",
+            paramLabel = "LR",
+            description =
+                    "LoRA+: the highest learning rate of an embedding's factors (default: 1e-6).")
+    private @Nullable Double loraPlusEmbedding;
+
+    @Option(
             names = "--max-grad-norm",
             paramLabel = "X",
             defaultValue = "1.0",
@@ -113,8 +129,35 @@ final class HyperParameters {
                     "--scheduler must be constant, linear or cosine, but is \"" + scheduler + "\"");
         }
         Checks.notNegative("--weight-decay", weightDecay);
+        checkLoraPlus();
         Checks.notNegative("--max-grad-norm", maxGradNorm);
         Checks.atLeast("--max-length", maxLength, 2);
+    }
+
+    private void checkLoraPlus() {
+        if (loraPlusRatio == null) {
+            if (loraPlusEmbedding != null) {
+                throw new UsageException("--loraplus-lr-embedding needs --loraplus-ratio");
+            }
+            return;
+        }
+        if (!(loraPlusRatio > 0) || Double.isInfinite(loraPlusRatio)) {
+            throw new UsageException(
+                    "--loraplus-ratio must be a number above 0, but is " + loraPlusRatio);
+        }
+        if (loraPlusEmbedding != null) {
+            Checks.notNegative("--loraplus-lr-embedding", loraPlusEmbedding);
+        }
+        if (learningRate == 0) {
+            throw new UsageException("--loraplus-ratio needs a --learning-rate above 0");
+        }
+    }
+
+    /** Refuses LoRA+ where there is no adapter. */
+    void requireNoLoraPlus(String reason) {
+        if (loraPlusRatio != null) {
+            throw new UsageException("--loraplus-ratio cannot be given: " + reason);
+        }
     }
 
     /** Other defaults, for what no flag says: a small model that learns fast, in little time. */
@@ -140,7 +183,16 @@ final class HyperParameters {
                         .optMaxGradNorm(maxGradNorm)
                         .optSeed(seed)
                         .optShuffle(!noShuffle);
+        if (loraPlusRatio != null) {
+            config.optLoraPlus(loraPlus(loraPlusRatio));
+        }
         return maxSteps == null ? config : config.optMaxSteps(maxSteps);
+    }
+
+    private LoraPlus loraPlus(double ratio) {
+        return loraPlusEmbedding == null
+                ? new LoraPlus(ratio)
+                : new LoraPlus(ratio, loraPlusEmbedding);
     }
 
     int batchSize() {
@@ -169,6 +221,7 @@ final class HyperParameters {
         return List.of(
                 "learning rate "
                         + learningRate
+                        + (loraPlusRatio == null ? "" : " (LoRA+ ratio " + loraPlusRatio + ")")
                         + ", "
                         + scheduler
                         + " schedule, warm-up "

@@ -111,6 +111,9 @@ final class TrainCommand implements Callable<Integer> {
         base.check();
         method.check();
         training.check();
+        if (method.isFull()) {
+            training.requireNoLoraPlus("--method full trains no factors of LoRA");
+        }
         compute.check();
         Checks.file("--data", data);
         if (evalData != null) {

@@ -214,6 +214,32 @@ final class CommandsTest {
     }
 
     @Test
+    void aRunWithLoraPlusIsNotResumedWithAnotherRatio() throws Exception {
+        Object[] training = {
+            "train",
+            "--model",
+            MODEL,
+            "--data",
+            data(),
+            "--output",
+            directory.resolve("plus"),
+            "--rank",
+            "2",
+            "--max-steps",
+            "1",
+            "--save-steps",
+            "1",
+            "--loraplus-lr-embedding",
+            "1e-4",
+            "--loraplus-ratio"
+        };
+        run(with(List.of(training), "4"));
+        CommandRun other = CommandRun.of(with(List.of(training), "8", "--resume"));
+        assertThat(other.code()).isNotZero();
+        assertThat(other.err()).contains("loraplus_lr_ratio was 4.0, now it is 8.0");
+    }
+
+    @Test
     void fullTrainingWritesAModelThatIsBetter() throws Exception {
         Path output = directory.resolve("full");
         double trained =

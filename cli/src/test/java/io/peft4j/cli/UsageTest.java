@@ -42,6 +42,11 @@ final class UsageTest {
                     --warmup-steps -1        | --warmup-steps must be at least 0, but is -1
                     --scheduler step         | --scheduler must be constant, linear or cosine, but is "step"
                     --weight-decay -0.1      | --weight-decay must be a number from 0 up, but is -0.1
+                    --loraplus-ratio 0       | --loraplus-ratio must be a number above 0, but is 0.0
+                    --loraplus-lr-embedding 1| --loraplus-lr-embedding needs --loraplus-ratio
+                    --loraplus-ratio 2 --loraplus-lr-embedding -1 | --loraplus-lr-embedding must be a number from 0 up, but is -1.0
+                    --loraplus-ratio 2 --learning-rate 0 | --loraplus-ratio needs a --learning-rate above 0
+                    --method full --loraplus-ratio 2 | --loraplus-ratio cannot be given: --method full
                     --max-grad-norm -1       | --max-grad-norm must be a number from 0 up, but is -1.0
                     --max-length 1           | --max-length must be at least 2, but is 1
                     --eval-steps 0           | --eval-steps must be at least 1, but is 0

@@ -25,25 +25,24 @@ import java.util.Map;
  * </pre>
  *
  * <p>t counts a parameter's own steps, and a parameter that is left out of a step keeps everything
- * as it was, its decay included. All of a step is one fused call. The state is float32 and named by
- * parameter.
+ * as it was, its decay included. All of a step is one fused call, or one for each {@link
+ * ParameterGroup}. The state is float32 and named by parameter.
+ *
+ * <p>{@link AdamWOptimizer} is the same for DJL's {@code Trainer}.
  */
 public final class AdamW implements AutoCloseable {
 
-    private final double beta1;
-    private final double beta2;
-    private final double epsilon;
-    private final double weightDecay;
+    private final AdamWSettings settings;
     private final NDManager manager;
     private final Map<String, Slot> slots = new LinkedHashMap<>();
 
-    private record Slot(NDArray parameter, NDArray mean, NDArray square, NDArray steps) {}
+    private record Slot(
+            NDArray parameter, ParameterGroup group, NDArray mean, NDArray square, NDArray steps) {}
 
     private AdamW(Builder builder) {
-        beta1 = builder.beta1;
-        beta2 = builder.beta2;
-        epsilon = builder.epsilon;
-        weightDecay = builder.weightDecay;
+        settings =
+                new AdamWSettings(
+                        builder.beta1, builder.beta2, builder.epsilon, builder.weightDecay);
         manager =
                 builder.parameters
                         .values()
@@ -59,6 +58,7 @@ public final class AdamW implements AutoCloseable {
                             name,
                             new Slot(
                                     array,
+                                    builder.groups.getOrDefault(name, ParameterGroup.DEFAULT),
                                     manager.zeros(array.getShape(), DataType.FLOAT32),
                                     manager.zeros(array.getShape(), DataType.FLOAT32),
                                     manager.zeros(new Shape(), DataType.FLOAT32)));
@@ -69,15 +69,21 @@ public final class AdamW implements AutoCloseable {
      * Takes a step.
      *
      * @param names the parameters to move: those that got a gradient, see {@link GradientCoverage}
-     * @param learningRate the rate of this step
+     * @param learningRate the rate of this step, which a group multiplies
      */
     public void step(Collection<String> names, double learningRate) {
-        if (names.isEmpty()) {
-            return;
-        }
-        List<NDList> lists = List.of(new NDList(), new NDList(), new NDList(), new NDList());
+        Map<ParameterGroup, List<NDList>> groups = new LinkedHashMap<>();
         for (String name : names) {
             Slot slot = slot(name);
+            List<NDList> lists =
+                    groups.computeIfAbsent(
+                            slot.group,
+                            group ->
+                                    List.of(
+                                            new NDList(),
+                                            new NDList(),
+                                            new NDList(),
+                                            new NDList()));
             lists.get(0).add(slot.parameter);
             lists.get(1).add(slot.mean);
             lists.get(2).add(slot.square);
@@ -85,11 +91,14 @@ public final class AdamW implements AutoCloseable {
         }
         try (GradMode off = GradMode.disabled();
                 NDManager scope = manager.newSubManager()) {
-            NDArray hyper =
-                    OptimizerKernels.doubles(
-                            scope, learningRate, beta1, beta2, epsilon, weightDecay);
-            OptimizerKernels.MODULE.callLists(scope, "adamw", lists, hyper);
+            groups.forEach((group, lists) -> step(scope, group, lists, learningRate));
         }
+    }
+
+    private void step(
+            NDManager scope, ParameterGroup group, List<NDList> lists, double learningRate) {
+        NDArray hyper = OptimizerKernels.doubles(scope, settings.hyper(learningRate, group));
+        OptimizerKernels.MODULE.callLists(scope, "adamw", lists, hyper);
     }
 
     private Slot slot(String name) {
@@ -136,6 +145,7 @@ public final class AdamW implements AutoCloseable {
     public static final class Builder {
 
         private final Map<String, Parameter> parameters = new LinkedHashMap<>();
+        private final Map<String, ParameterGroup> groups = new LinkedHashMap<>();
         private double beta1 = 0.9;
         private double beta2 = 0.999;
         private double epsilon = 1e-8;
@@ -151,6 +161,18 @@ public final class AdamW implements AutoCloseable {
          */
         public Builder setParameters(Map<String, Parameter> trainable) {
             parameters.putAll(trainable);
+            return this;
+        }
+
+        /**
+         * Sets which parameters have settings of their own.
+         *
+         * @param byName groups by the parameters' names, as of {@link LoraPlus#groups}; a parameter
+         *     without one is in {@link ParameterGroup#DEFAULT}
+         * @return this builder
+         */
+        public Builder optGroups(Map<String, ParameterGroup> byName) {
+            groups.putAll(byName);
             return this;
         }
 
@@ -205,14 +227,11 @@ public final class AdamW implements AutoCloseable {
             Preconditions.checkArgument(wrong.isEmpty(), "expected float32, but " + wrong);
             Preconditions.checkArgument(!parameters.isEmpty(), "expected one parameter at least");
             Preconditions.checkArgument(
-                    beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1,
-                    "betas must be in [0, 1), but were " + beta1 + " and " + beta2);
-            Preconditions.checkArgument(
-                    epsilon >= 0 && weightDecay >= 0,
-                    "eps and decay must not be negative, but were "
-                            + epsilon
-                            + " and "
-                            + weightDecay);
+                    parameters.keySet().containsAll(groups.keySet()),
+                    "groups for parameters that are not there: "
+                            + groups.keySet().stream()
+                                    .filter(name -> !parameters.containsKey(name))
+                                    .toList());
             return new AdamW(this);
         }
     }

@@ -15,7 +15,8 @@ public final class GradientClipping {
 
     /**
      * Scales the gradients by \(\min(1, \mathrm{maxNorm} / (\lVert g \rVert + 10^{-6}))\), where
-     * \(\lVert g \rVert\) is the norm of all of them as one vector.
+     * \(\lVert g \rVert\) is the norm of all of them as one vector. To {@link GradientCoverage}, a
+     * gradient that was scaled is as one that was not.
      *
      * @param parameters the parameters whose gradients count, one at least; those without a
      *     gradient are passed over
@@ -31,6 +32,15 @@ public final class GradientClipping {
                     .callLists(scope, "clip", List.of(arrays), limit)
                     .singletonOrThrow()
                     .getFloat();
+        }
+    }
+
+    /** Fills the gradients that exist with zeros, a NaN included. */
+    static void zero(Collection<Parameter> parameters) {
+        NDList arrays = OptimizerKernels.arrays(parameters);
+        try (GradMode off = GradMode.disabled();
+                NDManager scope = arrays.get(0).getManager().newSubManager()) {
+            OptimizerKernels.MODULE.callLists(scope, "zero", List.of(arrays));
         }
     }
 }

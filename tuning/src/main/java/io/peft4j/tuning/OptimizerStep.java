@@ -47,6 +47,10 @@ final class OptimizerStep implements AutoCloseable {
         optimizer =
                 AdamW.builder()
                         .setParameters(parameters)
+                        .optGroups(
+                                config.loraPlus()
+                                        .map(plus -> plus.groups(parameters, config.learningRate()))
+                                        .orElse(Map.of()))
                         .optWeightDecay(config.weightDecay())
                         .build();
     }
@@ -85,8 +89,7 @@ final class OptimizerStep implements AutoCloseable {
         coverage.zero();
         double loss = labelled == 0 ? 0 : accumulate(step, rows, labelled);
         requireFinite("loss", loss);
-        Set<String> moved =
-                new LinkedHashSet<>(coverage.covered()); // before clipping writes to gradients
+        Set<String> moved = new LinkedHashSet<>(coverage.covered());
         missing = parameters.keySet().stream().filter(n -> !moved.contains(n)).toList();
         double norm = GradientClipping.clip(parameters.values(), config.maxGradNorm());
         requireFinite("gradient norm", norm);

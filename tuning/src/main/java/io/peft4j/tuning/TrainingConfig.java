@@ -3,7 +3,9 @@ package io.peft4j.tuning;
 import ai.djl.util.Preconditions;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The settings of a training. (The file is long because every setting has a getter and a builder's
@@ -87,6 +89,15 @@ public final class TrainingConfig {
      */
     public double weightDecay() {
         return settings.weightDecay;
+    }
+
+    /**
+     * Returns the settings of LoRA+, if B learns at another rate than A.
+     *
+     * @return the settings
+     */
+    public Optional<LoraPlus> loraPlus() {
+        return Optional.ofNullable(settings.loraPlus);
     }
 
     /**
@@ -183,6 +194,14 @@ public final class TrainingConfig {
             values.put("total_steps", String.valueOf(totalSteps)); // else it may be prolonged
         }
         values.put("weight_decay", String.valueOf(settings.weightDecay));
+        loraPlus()
+                .ifPresent(
+                        plus -> {
+                            values.put("loraplus_lr_ratio", String.valueOf(plus.ratio()));
+                            values.put(
+                                    "loraplus_lr_embedding",
+                                    String.valueOf(plus.embeddingLearningRate()));
+                        });
         values.put("max_grad_norm", String.valueOf(settings.maxGradNorm));
         values.put("seed", String.valueOf(settings.seed));
         values.put("shuffle", String.valueOf(settings.shuffle));
@@ -209,6 +228,7 @@ public final class TrainingConfig {
         private Schedule schedule = Schedule.LINEAR;
         private int warmupSteps;
         private double weightDecay;
+        private @Nullable LoraPlus loraPlus;
         private double maxGradNorm = 1;
         private long seed = 42;
         private boolean shuffle = true;
@@ -230,6 +250,7 @@ public final class TrainingConfig {
             schedule = other.schedule;
             warmupSteps = other.warmupSteps;
             weightDecay = other.weightDecay;
+            loraPlus = other.loraPlus;
             maxGradNorm = other.maxGradNorm;
             seed = other.seed;
             shuffle = other.shuffle;
@@ -326,6 +347,17 @@ public final class TrainingConfig {
          */
         public Builder optWeightDecay(double decay) {
             weightDecay = decay;
+            return this;
+        }
+
+        /**
+         * Lets the factors B of an adapter learn at another rate than A; the learning rate is A's.
+         *
+         * @param settings none unless set
+         * @return this builder
+         */
+        public Builder optLoraPlus(LoraPlus settings) {
+            loraPlus = settings;
             return this;
         }
 

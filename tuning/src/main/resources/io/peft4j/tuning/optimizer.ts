@@ -20,6 +20,7 @@
     return (self).versions(leaves)
 
   # torch.nn.utils.clip_grad_norm_; max_norm 0 leaves the gradients alone. Returns the norm before.
+  # Writes past the version counter: that of a gradient tells who got one in backward.
   def clip(self, leaves: List[Tensor], max_norm: Tensor) -> Tensor:
     norms = annotate(List[Tensor], [])
     for i in range(torch.len(leaves)):
@@ -35,14 +36,34 @@
         c = torch.clamp(torch.mul(torch.reciprocal(torch.add(total, 1e-6)), limit), None, 1.)
         for i in range(torch.len(leaves)):
           if torch.__isnot__(ops.prim.grad(leaves[i]), None):
-            _1 = torch.mul_((self).gradient(leaves[i]), c)
+            _1 = torch.mul_(ops.prim.data((self).gradient(leaves[i])), c)
     return total
 
-  # One AdamW step of parameters that all hold a gradient; hyper is rate, beta1, beta2, eps, decay.
+  # hyper is rate, beta1, beta2, eps, decay.
+  def fused(self, p: List[Tensor], g: List[Tensor], m: List[Tensor], v: List[Tensor], steps: List[Tensor], hyper: Tensor) -> Tensor:
+    for i in range(torch.len(p)):
+      _0 = torch.add_(steps[i], 1)
+    torch._fused_adamw_(p, g, m, v, annotate(List[Tensor], []), steps, lr=float(torch.select(hyper, 0, 0)), beta1=float(torch.select(hyper, 0, 1)), beta2=float(torch.select(hyper, 0, 2)), weight_decay=float(torch.select(hyper, 0, 4)), eps=float(torch.select(hyper, 0, 3)), amsgrad=False, maximize=False)
+    return hyper
+
+  # One AdamW step of parameters that all hold a gradient.
   def adamw(self, p: List[Tensor], m: List[Tensor], v: List[Tensor], steps: List[Tensor], hyper: Tensor) -> Tensor:
     g = annotate(List[Tensor], [])
     for i in range(torch.len(p)):
       _0 = torch.append(g, (self).gradient(p[i]))
-      _1 = torch.add_(steps[i], 1)
-    torch._fused_adamw_(p, g, m, v, annotate(List[Tensor], []), steps, lr=float(torch.select(hyper, 0, 0)), beta1=float(torch.select(hyper, 0, 1)), beta2=float(torch.select(hyper, 0, 2)), weight_decay=float(torch.select(hyper, 0, 4)), eps=float(torch.select(hyper, 0, 3)), amsgrad=False, maximize=False)
-    return hyper
+    return (self).fused(p, g, m, v, steps, hyper)
+
+  # One AdamW step by given gradients, which stay as they are; hyper goes on with the factor of each gradient and the
+  # limit of its elements, none if negative.
+  def adamw_by(self, p: List[Tensor], g: List[Tensor], m: List[Tensor], v: List[Tensor], steps: List[Tensor], hyper: Tensor) -> Tensor:
+    factor = float(torch.select(hyper, 0, 5))
+    limit = float(torch.select(hyper, 0, 6))
+    scaled = annotate(List[Tensor], [])
+    for i in range(torch.len(g)):
+      x = g[i]
+      if torch.ne(factor, 1.):
+        x = torch.mul(x, factor)
+      if torch.ge(limit, 0.):
+        x = torch.clamp(x, torch.neg(limit), limit)
+      _0 = torch.append(scaled, x)
+    return (self).fused(p, scaled, m, v, steps, hyper)

@@ -50,10 +50,10 @@ class AdamWTest {
                     AccumulatedGradients.of(parameters, gradients.get(step).getAsJsonObject());
                     optimizer.step(coverage.covered(), rates[step]);
                     if (step == rates.length / 2) {
-                        expect(parameters, golden.getAsJsonObject("half_way"));
+                        GoldenArrays.expect(parameters, golden.getAsJsonObject("half_way"));
                     }
                 }
-                expect(parameters, golden.getAsJsonObject("end"));
+                GoldenArrays.expect(parameters, golden.getAsJsonObject("end"));
                 expectState(optimizer, golden.getAsJsonObject("state"));
             }
         }
@@ -120,27 +120,12 @@ class AdamWTest {
         }
     }
 
-    private static void expect(Map<String, Parameter> parameters, JsonObject golden) {
-        parameters.forEach(
-                (name, parameter) ->
-                        expect(name, parameter.getArray(), GoldenJson.floats(golden.get(name))));
-    }
-
-    private static void expect(String name, NDArray array, float... golden) {
-        float[] values = array.toFloatArray();
-        for (int i = 0; i < golden.length; i++) {
-            assertThat(values[i])
-                    .as("%s[%d]", name, i)
-                    .isCloseTo(golden[i], within(1e-6f * Math.max(Math.abs(golden[i]), 1e-6f)));
-        }
-    }
-
     private static void expectState(AdamW optimizer, JsonObject golden) {
         Map<String, NDArray> state = optimizer.state();
         for (String name : golden.keySet()) {
             JsonObject expected = golden.getAsJsonObject(name);
             for (String moment : List.of("exp_avg", "exp_avg_sq")) {
-                expect(
+                GoldenArrays.expect(
                         name + "." + moment,
                         state.get(name + "." + moment),
                         GoldenJson.floats(expected.get(moment)));

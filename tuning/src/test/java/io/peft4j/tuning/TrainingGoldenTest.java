@@ -98,9 +98,9 @@ class TrainingGoldenTest {
 
     @ParameterizedTest(name = "{0} {1}")
     @MethodSource("cases")
-    void accumulationClippingAndSchedules(String name, String adapter, JsonObject golden)
+    void accumulationClippingSchedulesAndLoraPlus(String name, String adapter, JsonObject golden)
             throws IOException {
-        TrainingConfig config =
+        TrainingConfig.Builder config =
                 TrainingConfig.builder()
                         .optBatchSize(golden.get("batch").getAsInt())
                         .optGradientAccumulation(golden.get("accumulation").getAsInt())
@@ -110,14 +110,16 @@ class TrainingGoldenTest {
                         .optWarmupSteps(golden.get("warmup").getAsInt())
                         .optWeightDecay(golden.get("weight_decay").getAsDouble())
                         .optMaxGradNorm(golden.get("max_grad_norm").getAsDouble())
-                        .optShuffle(false)
-                        .build();
+                        .optShuffle(false);
+        if (golden.has("loraplus_ratio")) {
+            config.optLoraPlus(new LoraPlus(golden.get("loraplus_ratio").getAsDouble()));
+        }
         SftDataset data =
                 SftDataset.read(
                         TestData.path("training/rows.jsonl"),
                         null,
                         DatasetOptions.training(264, 64));
-        train(adapter, data.examples(), config);
+        train(adapter, data.examples(), config.build());
         try (SafetensorsFile file =
                 SafetensorsFile.open(
                         TestData.path("training/" + name + "-" + adapter + ".safetensors"))) {
