@@ -265,6 +265,27 @@ public final class CausalLm implements AutoCloseable {
      * @throws IllegalStateException if no parameter requires a gradient
      */
     public double[] backward(NDArray ids, NDArray labels, double divisor) {
+        return backward(ids, null, labels, divisor);
+    }
+
+    /**
+     * Runs a batch forward with dropout and backward, as {@link #backward(NDArray, NDArray,
+     * double)}, and is told which tokens are padding. It matters in two cases: padding may be on
+     * the left, and it does not count in the loss that keeps the routers of experts balanced. That
+     * loss takes part if the config's {@code output_router_logits} is true: {@code
+     * router_aux_loss_coef} times the share of the step's labels that this batch has ({@code labels
+     * / divisor}).
+     *
+     * @param ids as in {@link #rowLosses}
+     * @param attentionMask INT64 (B, S), 1 for tokens and 0 for padding; null if there is none
+     * @param labels as in {@link #rowLosses}
+     * @param divisor usually the number of labelled tokens of the whole optimizer step
+     * @return as in {@link #rowLosses}; the routers' loss is not in it
+     * @throws InvalidTokensException as {@link #rowLosses}
+     * @throws IllegalStateException if no parameter requires a gradient
+     */
+    public double[] backward(
+            NDArray ids, @Nullable NDArray attentionMask, NDArray labels, double divisor) {
         if (!decoder.isTrainable()) {
             throw new IllegalStateException(
                     "expected a parameter that requires a gradient, but all are frozen: attach an"
@@ -272,7 +293,31 @@ public final class CausalLm implements AutoCloseable {
         }
         try (NDManager step = manager.newSubManager()) {
             Labels targets = Labels.of(ids, labels, config.vocabularySize());
-            return loss.backward(step, weights(step, true), ids, targets, divisor);
+            return loss.backward(step, weights(step, true), ids, attentionMask, targets, divisor);
+        }
+    }
+
+    /**
+     * Computes how unevenly the routers send tokens to experts: 1 per chosen expert if all get the
+     * same, up to the number of experts if few get all.
+     *
+     * @param ids token ids, INT64 (B, S)
+     * @param attentionMask as in {@link #logits}
+     * @return the loss, not multiplied by {@code router_aux_loss_coef}
+     * @throws InvalidTokensException as {@link #logits}
+     * @throws IllegalStateException if the model has no experts
+     */
+    public double routerLoss(NDArray ids, @Nullable NDArray attentionMask) {
+        Experts experts = config.architecture().experts();
+        if (experts == null) {
+            throw new IllegalStateException(
+                    "expected a mixture of experts, found the family " + config.modelType());
+        }
+        try (GradMode off = GradMode.disabled();
+                NDManager step = manager.newSubManager()) {
+            Routing routing = new Routing(step, experts);
+            decoder.hidden(step, weights(step, false), ids, attentionMask, null, routing);
+            return routing.auxiliaryLoss(attentionMask).getFloat();
         }
     }
 

@@ -8,7 +8,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.BiFunction;
+import java.util.function.Predicate;
 
 /**
  * A {@code config.json} behind typed getters that name file and key when a value is not what it
@@ -112,7 +114,7 @@ record ConfigJson(String source, JsonObject json) {
     void require(String key, String orElse, Set<String> supported) {
         String value = string(key).orElse(orElse);
         if (!supported.contains(value)) {
-            throw wrong(key, "one of " + supported, "\"" + value + "\"");
+            throw wrong(key, "one of " + new TreeSet<>(supported), "\"" + value + "\"");
         }
     }
 
@@ -154,10 +156,7 @@ record ConfigJson(String source, JsonObject json) {
     }
 
     private JsonPrimitive primitive(
-            String key,
-            JsonElement value,
-            String expected,
-            java.util.function.Predicate<JsonPrimitive> fits) {
+            String key, JsonElement value, String expected, Predicate<JsonPrimitive> fits) {
         if (value instanceof JsonPrimitive primitive && fits.test(primitive)) {
             return primitive;
         }

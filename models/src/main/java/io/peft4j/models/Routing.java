@@ -1,9 +1,11 @@
 package io.peft4j.models;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
+import io.peft4j.torch.Gradients;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -61,6 +63,24 @@ final class Routing {
                             counted,
                             Kernels.constant(experts.perToken()))
                     .singletonOrThrow();
+        }
+    }
+
+    /**
+     * Sends gradients back from hidden states and from the loss in one pass.
+     *
+     * @param hidden the hidden states
+     * @param upstream their gradient
+     * @param tokens as in {@link #auxiliaryLoss}
+     * @param share what the loss counts beside its weight
+     */
+    void backward(NDArray hidden, NDArray upstream, @Nullable NDArray tokens, double share) {
+        try (NDManager scope = owner.newSubManager();
+                NDManager host = scope.newSubManager(Device.cpu())) {
+            NDArray weight = host.create(experts.auxiliaryWeight().orElse(0) * share);
+            NDArray loss = auxiliaryLoss(tokens);
+            Gradients.backward(
+                    MixtureOfExperts.KERNELS.call(scope, "joined", hidden, upstream, loss, weight));
         }
     }
 }

@@ -49,3 +49,7 @@
       mean = torch.add(mean, torch.sum(torch.mul(p, torch.unsqueeze(counted, 1)), [0]))
     total = torch.mul(torch.sum(counted), torch.len(scores))
     return torch.mul(torch.sum(torch.mul(torch.div(share, total), torch.div(mean, total))), e)
+
+  # A scalar whose gradient by x is upstream, and by the loss the weight.
+  def joined(self, x: Tensor, upstream: Tensor, loss: Tensor, weight: Tensor) -> Tensor:
+    return torch.add(torch.sum(torch.mul(x, upstream)), torch.mul(loss, float(weight)))
