@@ -315,9 +315,9 @@ public final class CausalLm implements AutoCloseable {
         }
         try (GradMode off = GradMode.disabled();
                 NDManager step = manager.newSubManager()) {
-            Routing routing = new Routing(step, experts);
+            Routing routing = new Routing(step, experts, attentionMask);
             decoder.hidden(step, weights(step, false), ids, attentionMask, null, routing);
-            return routing.auxiliaryLoss(attentionMask).getFloat();
+            return routing.auxiliaryLoss().getFloat();
         }
     }
 

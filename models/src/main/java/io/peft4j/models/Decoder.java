@@ -115,7 +115,7 @@ public final class Decoder extends NamedBlock implements AdapterHost {
     /**
      * Computes the last hidden states, as above, and keeps what the routers of experts decided.
      *
-     * @param routing takes the routers' scores; null if nobody wants them
+     * @param routing takes the routers' scores, and has the same tokens; null if nobody wants them
      */
     NDArray hidden(
             NDManager owner,
@@ -138,7 +138,12 @@ public final class Decoder extends NamedBlock implements AdapterHost {
                     tokens == null
                             ? AttentionMasks.causal(scope, columns)
                             : AttentionMasks.padded(scope, ids, tokens);
-            Pass pass = new Pass(weights, table.get(0), table.get(1), masks, cache, routing);
+            Experts experts = architecture.experts();
+            Routing routes =
+                    routing == null && experts != null && tokens != null
+                            ? new Routing(scope, experts, tokens)
+                            : routing;
+            Pass pass = new Pass(weights, table.get(0), table.get(1), masks, cache, routes);
             NDArray hidden = body.apply(owner, ids, pass);
             if (cache != null) {
                 cache.advance(columns);

@@ -6,6 +6,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -32,6 +33,9 @@ final class ExpertList extends NamedBlock {
      */
     NDList apply(NDManager scope, NDArray tokens, NDArray rows, NDArray counts, Weights weights) {
         long[] lengths = counts.toLongArray();
+        if (Arrays.stream(lengths).sum() == 0) {
+            return new NDList();
+        }
         NDList parts = MixtureOfExperts.KERNELS.callList(scope, "dispatch", tokens, rows, counts);
         NDList results = new NDList();
         for (int i = 0; i < lengths.length; i++) {

@@ -23,7 +23,8 @@ abstract class FeedForward extends NamedBlock {
      * @param owner owns the result
      * @param x (B, S, H)
      * @param weights how parameters are read
-     * @param routing takes a router's scores, if there is one; null if nobody wants them
+     * @param routing which tokens go to experts, if there are any, and takes the router's scores;
+     *     null if all do and nobody wants to know
      */
     abstract NDArray apply(NDManager owner, NDArray x, Weights weights, @Nullable Routing routing);
 

@@ -44,23 +44,32 @@ final class MixtureOfExperts extends FeedForward {
             NDArray tokens = KERNELS.call(scope, "tokens", x); // (N, H)
             NDArray scores = weights.linear(router, tokens); // (N, experts)
             scores.attach(scope);
-            NDArray chosen = Kernels.constant(perToken);
-            // (N k) each: weights and tokens, sorted by expert; and the experts' token counts
-            NDList routes = KERNELS.callList(scope, "route", scores, chosen);
+            NDList routes = routes(scope, scores, routing == null ? null : routing.tokens());
             NDList results = experts.apply(scope, tokens, routes.get(1), routes.get(2), weights);
-            NDArray sum =
-                    KERNELS.callLists(
-                                    owner,
-                                    "combine",
-                                    List.of(results),
-                                    routes.get(0),
-                                    routes.get(1),
-                                    x)
-                            .singletonOrThrow();
+            NDArray sum = sum(owner, results, routes, x);
             if (routing != null) {
                 routing.add(scores);
             }
             return sum;
         }
+    }
+
+    /**
+     * Returns weights and tokens, one per chosen expert and sorted by it, and the experts' counts.
+     */
+    private NDList routes(NDManager scope, NDArray scores, @Nullable NDArray tokens) {
+        NDArray chosen = Kernels.constant(perToken);
+        return tokens == null
+                ? KERNELS.callList(scope, "route", scores, chosen)
+                : KERNELS.callList(scope, "route_tokens", scores, chosen, tokens);
+    }
+
+    private static NDArray sum(NDManager owner, NDList results, NDList routes, NDArray x) {
+        if (results.isEmpty()) {
+            return KERNELS.call(owner, "nothing", x); // a batch of padding alone
+        }
+        return KERNELS.callLists(
+                        owner, "combine", List.of(results), routes.get(0), routes.get(1), x)
+                .singletonOrThrow();
     }
 }

@@ -78,7 +78,7 @@ final class NextTokenLoss {
                 NDManager step = owner.newSubManager();
                 NDManager host = step.newSubManager(Device.cpu())) {
             NDArray scale = host.create(1 / divisor);
-            Routing routing = routing(step);
+            Routing routing = routing(step, tokens);
             NDArray picked = picked(step, weights, ids, tokens, labels, routing);
             NDArray upstream = step.create(picked.getShape());
             for (int from = 0; from < labels.count(); from += chunkRows()) {
@@ -98,7 +98,7 @@ final class NextTokenLoss {
                 if (routing == null) {
                     Gradients.backward(picked, upstream);
                 } else {
-                    routing.backward(picked, upstream, tokens, labels.count() / divisor);
+                    routing.backward(picked, upstream, labels.count() / divisor);
                 }
             }
         }
@@ -106,11 +106,11 @@ final class NextTokenLoss {
     }
 
     /** Returns a record to fill if the routers' balance takes part in the loss. */
-    private @Nullable Routing routing(NDManager step) {
+    private @Nullable Routing routing(NDManager step, @Nullable NDArray tokens) {
         Experts experts = decoder.architecture().experts();
         return experts == null || experts.auxiliaryWeight().isEmpty()
                 ? null
-                : new Routing(step, experts);
+                : new Routing(step, experts, tokens);
     }
 
     private static NDList lossesAndGradient(

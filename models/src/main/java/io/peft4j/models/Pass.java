@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  * @param masks what tokens may look at
  * @param cache the keys and values of earlier tokens, to which this pass adds its own; null for
  *     none
- * @param routing takes the routers' scores; null if nobody wants them
+ * @param routing which tokens go to experts, and what the routers say; null if all do and nobody
+ *     wants to know
  */
 record Pass(
         Weights weights,

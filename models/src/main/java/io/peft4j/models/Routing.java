@@ -10,17 +10,22 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The scores that the routers of one pass gave, and the loss that keeps them balanced (Fedus et
- * al., arXiv:2101.03961, equations 4 to 6, over the tokens of all layers together):
+ * Which tokens of one pass are sent to experts, what scores the routers gave them, and the loss
+ * that keeps the routers balanced (Fedus et al., arXiv:2101.03961, equations 4 to 6, over the
+ * tokens of all layers together):
  *
  * <pre>
  *   experts · Σₑ (share of the tokens that were sent to e) · (mean probability of e)
  * </pre>
+ *
+ * <p>Padding is sent to no expert: nobody looks at what would come of it, and an expert that saw
+ * nothing else must not count as used.
  */
 final class Routing {
 
     private final NDManager owner;
     private final Experts experts;
+    private final @Nullable NDArray tokens;
     private final NDList scores = new NDList();
 
     /**
@@ -28,31 +33,34 @@ final class Routing {
      *
      * @param owner owns the scores
      * @param experts whose scores they are
+     * @param tokens (B, S), 1 for tokens and 0 for padding; null if there is none
      */
-    Routing(NDManager owner, Experts experts) {
+    Routing(NDManager owner, Experts experts, @Nullable NDArray tokens) {
         this.owner = owner;
         this.experts = experts;
+        this.tokens = tokens;
     }
 
-    /** Keeps a layer's scores (tokens, experts), with their history. */
+    @Nullable NDArray tokens() {
+        return tokens;
+    }
+
+    /** Keeps a layer's scores (B S, experts), with their history. */
     void add(NDArray layer) {
         layer.attach(owner);
         scores.add(layer);
     }
 
     /**
-     * Computes the loss.
+     * Computes the loss; padding does not count.
      *
-     * @param tokens (B, S), 1 for tokens and 0 for padding, which does not count; null if there is
-     *     none
      * @return a scalar of the owner's
      */
-    NDArray auxiliaryLoss(@Nullable NDArray tokens) {
-        NDArray first = scores.head();
+    NDArray auxiliaryLoss() {
         try (NDManager scope = owner.newSubManager()) {
             NDArray counted =
                     tokens == null
-                            ? scope.ones(first.getShape().slice(0, 1))
+                            ? scope.ones(scores.head().getShape().slice(0, 1))
                             : tokens.toType(DataType.FLOAT32, true).flatten();
             counted.attach(scope);
             return MixtureOfExperts.KERNELS
@@ -71,16 +79,15 @@ final class Routing {
      *
      * @param hidden the hidden states
      * @param upstream their gradient
-     * @param tokens as in {@link #auxiliaryLoss}
      * @param share what the loss counts beside its weight
      */
-    void backward(NDArray hidden, NDArray upstream, @Nullable NDArray tokens, double share) {
+    void backward(NDArray hidden, NDArray upstream, double share) {
         try (NDManager scope = owner.newSubManager();
                 NDManager host = scope.newSubManager(Device.cpu())) {
             NDArray weight = host.create(experts.auxiliaryWeight().orElse(0) * share);
-            NDArray loss = auxiliaryLoss(tokens);
             Gradients.backward(
-                    MixtureOfExperts.KERNELS.call(scope, "joined", hidden, upstream, loss, weight));
+                    MixtureOfExperts.KERNELS.call(
+                            scope, "joined", hidden, upstream, auxiliaryLoss(), weight));
         }
     }
 }

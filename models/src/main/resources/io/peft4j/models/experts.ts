@@ -17,6 +17,12 @@
     counts = torch.bincount(flat, None, torch.size(scores, 1))
     return (weights, torch.floor_divide(order, k), counts)
 
+  # The same for those tokens alone that are 1 in tokens (B, S), not 0.
+  def route_tokens(self, scores: Tensor, chosen: Tensor, tokens: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+    real = torch.reshape(torch.nonzero(torch.reshape(tokens, [-1])), [-1])
+    weights, rows, counts = (self).route(torch.index_select(scores, 0, real), chosen)
+    return (weights, torch.index_select(real, 0, rows), counts)
+
   # The tokens (n, H) of each expert that has any.
   def dispatch(self, x: Tensor, rows: Tensor, counts: Tensor) -> List[Tensor]:
     sizes = annotate(List[int], [])
@@ -34,6 +40,9 @@
     n = torch.floordiv(torch.numel(x), torch.size(x, -1))
     zeros = torch.zeros([n, torch.size(x, -1)], dtype=ops.prim.dtype(x), device=ops.prim.device(x))
     return torch.reshape(torch.index_add(zeros, 0, rows, y), torch.size(x))
+
+  def nothing(self, x: Tensor) -> Tensor:
+    return torch.zeros_like(x)
 
   # Scores (N, E) of each layer, 1 for tokens that count (N) -> scalar
   def auxiliary_loss(self, scores: List[Tensor], counted: Tensor, chosen: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import com.google.gson.JsonObject;
@@ -194,14 +195,52 @@ class MixtureOfExpertsTest {
             model.backward(ids, ids, 2);
             List<String> reached = new ArrayList<>();
             for (Map.Entry<String, Parameter> entry : adapted.adapter().parameters().entrySet()) {
-                NDArray gradient = entry.getValue().getArray().getGradient();
-                if (gradient.abs().sum().getFloat() > 0) {
+                if (hasGradient(entry.getValue())) {
                     reached.add(entry.getKey());
                 }
             }
             // two layers, and at most three tokens with two experts each; B is zero, so A has none
             assertThat(reached).isNotEmpty().allMatch(key -> key.endsWith("lora_B.weight"));
             assertThat(reached.size()).isBetween(2 * 2 * 3, 2 * 6 * 3).isLessThan(2 * 8 * 3);
+        }
+    }
+
+    @Test
+    void paddingIsSentToNoExpert() {
+        LoraConfig config =
+                LoraConfig.builder().setRank(2).setTargetModules("w1", "w2", "w3").build();
+        try (CausalLm model = Golden.load("mixtral/model");
+                AdaptedModel adapted = Adapters.attach(model.block(), config, 1);
+                NDManager scope = NDManager.newBaseManager(Device.cpu(), "PyTorch")) {
+            long[] padding = new Random(5).longs(30, 4, 264).toArray();
+            padding[0] = 1;
+            padding[1] = 9;
+            long[] flags = new long[30];
+            flags[0] = flags[1] = 1;
+            long[] labels = new long[30];
+            Arrays.fill(labels, -100);
+            labels[1] = 9;
+            Shape shape = new Shape(1, 30);
+            NDArray ids = scope.create(padding, shape);
+            NDArray mask = scope.create(flags, shape);
+            model.backward(ids, mask, scope.create(labels, shape), 1);
+            double alone = model.routerLoss(scope.create(new long[][] {{1, 9}}), null);
+            assertThat(model.routerLoss(ids, mask)).isCloseTo(alone, within(1e-5));
+            long reached =
+                    adapted.adapter().parameters().entrySet().stream()
+                            .filter(entry -> entry.getKey().endsWith("lora_B.weight"))
+                            .filter(entry -> hasGradient(entry.getValue()))
+                            .count();
+            assertThat(reached).isBetween(2 * 2 * 3L, 2 * 4 * 3L);
+            float[] nothing =
+                    model.logits(scope, ids, scope.zeros(shape, DataType.INT64)).toFloatArray();
+            assertThat(nothing).doesNotContain(Float.NaN);
+        }
+    }
+
+    private static boolean hasGradient(Parameter parameter) {
+        try (NDArray gradient = parameter.getArray().getGradient()) {
+            return gradient.abs().sum().getFloat() > 0;
         }
     }
 
