@@ -76,6 +76,14 @@ final class LlamaStyle {
         return this;
     }
 
+    /** Refuses what the family's published code does not have, though its configs name it. */
+    LlamaStyle requireFalse(String key) {
+        if (config.flag(key).orElse(false)) {
+            throw config.wrong(key, "false", true);
+        }
+        return this;
+    }
+
     LlamaStyle normEpsilon(double orElse) {
         normEpsilon = orElse;
         return this;

@@ -21,13 +21,13 @@ final class Phi3 implements ModelFamily {
 
     @Override
     public Architecture architecture(ConfigJson config) {
-        if (config.flag("attention_bias").orElse(false)) {
-            throw config.wrong("attention_bias", "false", true);
-        }
         OptionalInt window = LlamaStyle.window(config, OptionalInt.empty());
         return new LlamaStyle(config)
                 .requireZero("resid_pdrop")
                 .requireZero("embd_pdrop")
+                .requireFalse("attention_bias")
+                .requireFalse("mlp_bias")
+                .requireFalse("lm_head_bias")
                 .normEpsilon(1e-5)
                 .originalLength(4096)
                 .partialRotary()

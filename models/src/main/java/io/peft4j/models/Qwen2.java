@@ -25,6 +25,7 @@ final class Qwen2 implements ModelFamily {
     @Override
     public Architecture architecture(ConfigJson config) {
         return new LlamaStyle(config)
+                .requireFalse("use_mrope")
                 .keyValueHeads(32)
                 .biases(new Biases(true, false, false))
                 .windows(windows(config))

@@ -5,7 +5,8 @@
     return torch.reshape(x, [-1, torch.size(x, -1)])
 
   # Scores (N, E) -> weights (N k) and tokens (N k), both sorted by expert and, for one expert, by
-  # token; and how many tokens each expert has (E). The probabilities are those among all experts.
+  # token; and how many tokens each expert has (E), on the host, where they are read one by one. The
+  # probabilities are those among all experts.
   def route(self, scores: Tensor, chosen: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
     k = int(chosen)
     p = torch.softmax(torch.to(scores, 6), -1)
@@ -14,7 +15,7 @@
     flat = torch.reshape(experts, [-1])
     sorted, order = torch.sort(flat, stable=True, dim=0, descending=False)
     weights = torch.index_select(torch.reshape(torch.to(w, ops.prim.dtype(scores)), [-1]), 0, order)
-    counts = torch.bincount(flat, None, torch.size(scores, 1))
+    counts = torch.cpu(torch.bincount(flat, None, torch.size(scores, 1)))
     return (weights, torch.floor_divide(order, k), counts)
 
   # The same for those tokens alone that are 1 in tokens (B, S), not 0.

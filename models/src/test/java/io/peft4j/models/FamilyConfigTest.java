@@ -61,7 +61,9 @@ class FamilyConfigTest {
                         + " 'sliding_attention', 'sliding_attention'] | without a sliding_window",
                 "phi3 | 'resid_pdrop': 0.1 | \"resid_pdrop\": expected 0",
                 "phi3 | 'embd_pdrop': 0.1 | \"embd_pdrop\": expected 0",
-                "phi3 | 'attention_bias': true | \"attention_bias\": expected false",
+                "phi3 | 'attention_bias': true | \"attention_bias\": expected false, found true",
+                "phi3 | 'lm_head_bias': true | \"lm_head_bias\": expected false",
+                "qwen2 | 'use_mrope': true | \"use_mrope\": expected false",
                 "phi3 | 'partial_rotary_factor': 0.25 | even number of a head's 12 dimensions",
                 "phi3 | 'rope_scaling': {'type': 'longrope', 'short_factor': [1, 2]} |"
                         + " \"short_factor\": expected a list of 6 positive numbers",

@@ -22,7 +22,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Random;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -275,6 +278,48 @@ class FamilyGoldenTest {
         try (CausalLm model = CausalLm.load(directory, Device.cpu());
                 Golden golden = Golden.open("phi3/crossing.safetensors")) {
             assertGreedy(model, golden.longs("greedy"));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"llama_bias", "mistral", "mixtral", "phi_partial", "qwen2"})
+    void logitsWithCachedKeysAreThoseOfTheWholeText(String family) {
+        long[] text = new Random(4).longs(20, 0, VOCABULARY).toArray();
+        try (CausalLm model = Golden.load(family + "/model");
+                NDManager scope = NDManager.newBaseManager(Device.cpu(), "PyTorch");
+                GradMode off = GradMode.disabled();
+                KeyValueCache cache =
+                        new KeyValueCache(scope, model.config().architecture(), 1, 20)) {
+            NDArray ids = scope.create(text, new Shape(1, 20));
+            float[] whole = model.logits(scope, ids, null).toFloatArray();
+            long[] next = Arrays.copyOf(text, 7); // more than a window, or less, or none
+            for (int end = 7; end <= 20; end++) {
+                assertClose(
+                        "after " + end,
+                        Generator.lastLogits(model, scope, next, cache),
+                        Arrays.copyOfRange(whole, (end - 1) * VOCABULARY, end * VOCABULARY),
+                        5e-5);
+                next = end < 20 ? new long[] {text[end]} : next;
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"mistral", "mixtral", "phi3"})
+    void passesLeaveNoArrayBehind(String family) {
+        try (CausalLm model = Golden.load(family + "/model");
+                Golden golden = Golden.open(family + "/golden.safetensors")) {
+            NDArray ids = golden.array("padded_input_ids");
+            NDArray mask = golden.array("attention_mask");
+            GenerationConfig config = GenerationConfig.builder().optMaxNewTokens(6).build();
+            Set<Integer> counts = new HashSet<>();
+            for (int i = 0; i < 30; i++) {
+                model.backward(ids, mask, ids, 14);
+                model.rowLosses(ids, ids);
+                new Generator().generate(model, new long[] {1, 9}, config, token -> {});
+                counts.add(model.manager().getManagedArrays().size());
+            }
+            assertThat(counts).hasSize(1);
         }
     }
 
