@@ -12,7 +12,10 @@ interface ModelFamily {
     /** Returns the {@code model_type} that this family's files carry. */
     String modelType();
 
-    /** Returns the names of all linear layers but the head, the default targets of adapters. */
+    /**
+     * Returns the default targets of adapters: the names of all linear layers but the head, without
+     * the experts of a mixture.
+     */
     List<String> targetModules();
 
     /**
@@ -22,6 +25,15 @@ interface ModelFamily {
      *     decoder does not have
      */
     Architecture architecture(ConfigJson config);
+
+    /**
+     * Returns how checkpoints may keep the parameters beside {@link CheckpointLayout#PLAIN}.
+     *
+     * @param architecture what {@link #architecture} read
+     */
+    default List<CheckpointLayout> fusedLayouts(Architecture architecture) {
+        return List.of();
+    }
 
     /** Says in a {@code config.json} that the output head has a weight of its own. */
     default void untie(JsonObject json) {
