@@ -6,6 +6,7 @@ import io.peft4j.models.CausalLm;
 import io.peft4j.models.Tokenizer;
 import io.peft4j.safetensors.Dtype;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -35,8 +36,19 @@ final class LoadedModel implements AutoCloseable {
         this.adapter = adapter;
     }
 
-    static LoadedModel open(Path directory, @Nullable Path adapter, PlaceOptions place)
+    /**
+     * Loads a model, and fetches what lies on the hub.
+     *
+     * @param base the model
+     * @param adapter an adapter to put on it, or null
+     * @param place tokenizer and device
+     * @param err takes the progress of downloads
+     */
+    static LoadedModel open(
+            Source base, @Nullable Source adapter, PlaceOptions place, PrintWriter err)
             throws IOException {
+        Path directory = base.fetchModel(err);
+        Path adapterDirectory = adapter == null ? null : adapter.fetchAdapter(err);
         CausalLm model = CausalLm.load(directory, place.device());
         Tokenizer tokenizer = null;
         try {
@@ -48,7 +60,9 @@ final class LoadedModel implements AutoCloseable {
                     given,
                     model,
                     tokenizer,
-                    adapter == null ? null : Adapters.load(model.block(), adapter));
+                    adapterDirectory == null
+                            ? null
+                            : Adapters.load(model.block(), adapterDirectory));
         } catch (IOException | RuntimeException e) {
             if (tokenizer != null) {
                 tokenizer.close();

@@ -41,9 +41,10 @@ final class MergeCommand implements Callable<Integer> {
     @Option(
             names = "--adapter",
             required = true,
-            paramLabel = "DIR",
-            description = "An adapter in PEFT's format.")
-    private Path adapter;
+            paramLabel = "DIR|REPO",
+            converter = Source.Converter.class,
+            description = "An adapter in PEFT's format: a directory, or org/name of the hub.")
+    private Source adapter;
 
     @Option(
             names = "--output",
@@ -65,10 +66,11 @@ final class MergeCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         base.check();
         place.check();
-        Checks.directory("--adapter", adapter);
+        adapter.check("--adapter");
         OutputDirectory.requireEmpty(output);
         FloatType given = dtype == null ? null : FloatType.parse(dtype);
-        try (LoadedModel loaded = LoadedModel.open(base.directory(), adapter, place)) {
+        try (LoadedModel loaded =
+                LoadedModel.open(base.source(), adapter, place, spec.commandLine().getErr())) {
             Dtype written = given != null ? given.stored() : loaded.model().dtype();
             // of the base as it was loaded: a head that gets its own weights is another base
             Provenance provenance = provenance(loaded.requireAdapter(), written);
