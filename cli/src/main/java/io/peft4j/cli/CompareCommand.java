@@ -91,8 +91,7 @@ final class CompareCommand implements Callable<Integer> {
         Inputs inputs = inputs(target);
         PrintWriter err = spec.commandLine().getErr();
         Comparison comparison;
-        try (LoadedModel loaded = 
-                        LoadedModel.open(inputs.model(), null, compute.place(), err);
+        try (LoadedModel loaded = LoadedModel.open(inputs.model(), null, compute.place(), err);
                 GracefulStop stop = GracefulStop.begin()) {
             MeasuredRuns measured =
                     new MeasuredRuns(

@@ -93,8 +93,7 @@ final class FetchProgress implements Progress {
 
     private void say() {
         err.println(
-                String.format(
-                        Locale.ROOT, "%s: %.1f of %.1f MB", what, done / 1e6, total / 1e6));
+                String.format(Locale.ROOT, "%s: %.1f of %.1f MB", what, done / 1e6, total / 1e6));
         err.flush();
     }
 }

@@ -65,8 +65,7 @@ final class MethodOptions {
     }
 
     /** Puts the adapter on the model: a new one, or the one of {@code --init-adapter}. */
-    AdaptedModel attach(
-            LoadedModel loaded, Source base, HyperParameters training, PrintWriter err)
+    AdaptedModel attach(LoadedModel loaded, Source base, HyperParameters training, PrintWriter err)
             throws IOException {
         Decoder block = loaded.model().block();
         if (initAdapter == null) {
