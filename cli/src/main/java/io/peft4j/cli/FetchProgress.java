@@ -76,7 +76,7 @@ final class FetchProgress implements Progress {
         long now = System.nanoTime();
         if (now - lastLine >= NANOS_BETWEEN_LINES) {
             lastLine = now;
-            say();
+            say("fetching");
         }
     }
 
@@ -87,13 +87,19 @@ final class FetchProgress implements Progress {
             bar = null;
             err.println();
         } else {
-            say();
+            say("fetched");
         }
     }
 
-    private void say() {
+    private void say(String verb) {
         err.println(
-                String.format(Locale.ROOT, "%s: %.1f of %.1f MB", what, done / 1e6, total / 1e6));
+                String.format(
+                        Locale.ROOT,
+                        "%s %s: %.1f of %.1f MB",
+                        verb,
+                        what,
+                        done / 1e6,
+                        total / 1e6));
         err.flush();
     }
 }

@@ -28,27 +28,20 @@ final class BlobDownload {
     private final HubHttp http;
     private final HubCache cache;
     private final int connections;
-    private final DownloadMeter meter;
     private final long rangeBytes;
     private final Duration firstWait;
 
     BlobDownload(
-            HubHttp http,
-            HubCache cache,
-            int connections,
-            DownloadMeter meter,
-            long rangeBytes,
-            Duration firstWait) {
+            HubHttp http, HubCache cache, int connections, long rangeBytes, Duration firstWait) {
         this.http = http;
         this.cache = cache;
         this.connections = connections;
-        this.meter = meter;
         this.rangeBytes = rangeBytes;
         this.firstWait = firstWait;
     }
 
     /** Fetches a file, unless another process just did, and links it into a snapshot. */
-    void fetch(RemoteFile remote, Path target) throws IOException {
+    void fetch(RemoteFile remote, Path target, DownloadMeter meter) throws IOException {
         try (CacheLock lock = cache.lock(remote.etag())) {
             boolean isNew = !cache.hasBlob(remote);
             if (isNew) {
@@ -57,7 +50,7 @@ final class BlobDownload {
                         lock.isExclusive()
                                 ? ""
                                 : Long.toHexString(ThreadLocalRandom.current().nextLong());
-                download(remote, own);
+                download(remote, own, meter);
             } else {
                 meter.add(remote.size());
             }
@@ -65,14 +58,14 @@ final class BlobDownload {
         }
     }
 
-    private void download(RemoteFile remote, String own) throws IOException {
+    private void download(RemoteFile remote, String own, DownloadMeter meter) throws IOException {
         Path file = cache.incomplete(remote.etag(), PARTIAL + own);
         Path journal = cache.incomplete(remote.etag(), JOURNAL + own);
         for (boolean again = false; ; again = true) {
             try (PartialFile partial = PartialFile.open(file, journal, remote.size())) {
                 long before = partial.received();
                 meter.add(before);
-                transfer(remote, partial);
+                transfer(remote, partial, meter);
                 if (BlobHash.matches(file, remote.etag())) {
                     partial.removeJournal();
                     AtomicFiles.rename(file, cache.blob(remote.etag()));
@@ -98,25 +91,30 @@ final class BlobDownload {
         }
     }
 
-    private void transfer(RemoteFile remote, PartialFile partial) throws IOException {
+    private void transfer(RemoteFile remote, PartialFile partial, DownloadMeter meter)
+            throws IOException {
         List<ByteRange> missing = partial.missing(rangeBytes);
         ByteRange all = new ByteRange(0, remote.size());
         if (missing.equals(List.of(all))) {
-            transfer(remote, partial, missing, true);
+            transfer(remote, partial, missing, true, meter);
             return;
         }
         try {
-            transfer(remote, partial, missing, false);
+            transfer(remote, partial, missing, false, meter);
         } catch (RangesIgnored e) {
             LOG.info("{}: {}", HubHttp.shown(remote.uri()), e.getMessage());
             meter.add(-partial.received());
             partial.clear();
-            transfer(remote, partial, List.of(all), true);
+            transfer(remote, partial, List.of(all), true, meter);
         }
     }
 
     private void transfer(
-            RemoteFile remote, PartialFile partial, List<ByteRange> ranges, boolean whole)
+            RemoteFile remote,
+            PartialFile partial,
+            List<ByteRange> ranges,
+            boolean whole,
+            DownloadMeter meter)
             throws IOException {
         RangeTransfer.Location location = new RangeTransfer.Location(remote.uri());
         List<RangeTransfer> transfers = new ArrayList<>();

@@ -64,8 +64,9 @@ final class HubErrors {
                             + (withToken
                                     ? ": the token may not read it, or there is no such repository;"
                                             + " check the name and the token's rights"
-                                    : ": no such repository, or a private or gated one; check the"
-                                            + " name, or give a token in HF_TOKEN")
+                                    : ": no directory here, and on the hub no such repository, or"
+                                            + " a private or gated one; check the name, or give a"
+                                            + " token in HF_TOKEN")
                             + code(status));
         }
         if (error.equals("RevisionNotFound")) {
@@ -84,7 +85,10 @@ final class HubErrors {
         if (status == 404) {
             return new HubException(
                     Reason.NO_REPOSITORY,
-                    repository + ": " + endpoint + " has no such model; check the name");
+                    repository
+                            + ": no directory here, and "
+                            + endpoint
+                            + " has no such model; check the name");
         }
         return new HubException(Reason.PROTOCOL, where + "unexpected answer" + code(status));
     }

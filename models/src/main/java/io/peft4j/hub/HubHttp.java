@@ -6,6 +6,7 @@ import java.net.ConnectException;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.net.http.HttpClient;
+import java.net.http.HttpConnectTimeoutException;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
@@ -132,13 +133,16 @@ final class HubHttp {
                     e);
         } catch (IOException e) {
             String message = shown(request.uri()) + ": " + describe(e);
-            if (e instanceof ConnectException && !reached) {
+            boolean unconnected =
+                    e instanceof ConnectException || e instanceof HttpConnectTimeoutException;
+            if (unconnected && !reached) {
                 // a host that never answered is no host that stumbled
                 throw new HubException(
                         HubException.Reason.UNREACHABLE,
-                        message
-                                + "; check the network and HF_ENDPOINT, or set HF_HUB_OFFLINE=1"
-                                + " to use the cache alone",
+                        repository
+                                + " is no directory here, and the hub cannot be asked: "
+                                + message
+                                + "; check the network and HF_ENDPOINT",
                         e);
             }
             throw new TransientFailure(HubException.Reason.UNREACHABLE, message, e);

@@ -47,7 +47,7 @@ final class Snapshot {
         this.meter = meter;
         this.firstWait = firstWait;
         api = new HubApi(http, repository);
-        download = new BlobDownload(http, cache, CONNECTIONS, meter, rangeBytes, firstWait);
+        download = new BlobDownload(http, cache, CONNECTIONS, rangeBytes, firstWait);
     }
 
     Path fetch(boolean offline) throws IOException {
@@ -60,9 +60,11 @@ final class Snapshot {
         }
         HubApi.Listing listing;
         try {
-            listing = BackOff.retry(firstWait, api::list);
-        } catch (HubException e) {
-            if (cached.isEmpty() || e.reason() == Reason.NO_REVISION) {
+            // what the cache has is better than a long wait
+            listing = cached.isPresent() ? api.list() : BackOff.retry(firstWait, api::list);
+        } catch (TransientFailure | HubException e) {
+            if (cached.isEmpty()
+                    || (e instanceof HubException hub && hub.reason() == Reason.NO_REVISION)) {
                 throw e;
             }
             LOG.warn("{}; taking {} from the cache as it was", e.getMessage(), repository);
@@ -75,7 +77,7 @@ final class Snapshot {
         Path snapshot = cache.snapshot(listing.commit());
         List<String> names = RepositoryFiles.choose(repository, snapshot, listing.files(), content);
         if (names.contains(RepositoryFiles.INDEX)) {
-            bring(listing.commit(), List.of(RepositoryFiles.INDEX));
+            bring(listing.commit(), List.of(RepositoryFiles.INDEX), new DownloadMeter(null));
             Set<String> shards = RepositoryFiles.shards(snapshot);
             Set<String> unlisted = new HashSet<>(shards);
             listing.files().forEach(unlisted::remove);
@@ -91,14 +93,15 @@ final class Snapshot {
             names = new ArrayList<>(names);
             names.addAll(shards);
         }
-        bring(listing.commit(), names);
+        bring(listing.commit(), names, meter);
         // at the end: until then the revision means the snapshot that is complete
         remember(listing.commit());
         return snapshot;
     }
 
     /** Fetches those of some files that the snapshot lacks. */
-    private void bring(String commit, Collection<String> names) throws IOException {
+    private void bring(String commit, Collection<String> names, DownloadMeter shown)
+            throws IOException {
         Path snapshot = cache.snapshot(commit);
         List<Callable<RemoteFile>> questions = new ArrayList<>();
         for (String name : names) {
@@ -112,13 +115,13 @@ final class Snapshot {
         List<RemoteFile> files = ParallelCalls.run(CONNECTIONS, questions);
         cache.prepare();
         requireSpace(files);
-        meter.start(repository.toString(), files.stream().mapToLong(RemoteFile::size).sum());
+        shown.start(repository.toString(), files.stream().mapToLong(RemoteFile::size).sum());
         try {
             for (RemoteFile file : files) {
-                download.fetch(file, snapshot.resolve(file.name()));
+                download.fetch(file, snapshot.resolve(file.name()), shown);
             }
         } finally {
-            meter.end();
+            shown.end();
         }
     }
 
@@ -173,7 +176,7 @@ final class Snapshot {
         String message =
                 repository
                         + (missing.isEmpty()
-                                ? " is not in the cache "
+                                ? " is no directory here and not in the cache "
                                 : " lacks " + String.join(", ", missing) + " in the cache ")
                         + cache.root()
                         + " and HF_HUB_OFFLINE is set; unset it to fetch from "

@@ -145,7 +145,7 @@ final class HubFetchTest extends HubTestCase {
         assertThatThrownBy(() -> offline.fetchModel(NAME))
                 .isInstanceOf(HubException.class)
                 .hasMessage(
-                        "org/name is not in the cache "
+                        "org/name is no directory here and not in the cache "
                                 + cache
                                 + " and HF_HUB_OFFLINE is set; unset it to fetch from "
                                 + server.url())
@@ -167,6 +167,15 @@ final class HubFetchTest extends HubTestCase {
         assertThatThrownBy(() -> builder().optEndpoint(gone).build().fetchModel("org/other"))
                 .isInstanceOf(HubException.class)
                 .hasMessageContaining("cannot connect; check the network and HF_ENDPOINT");
+    }
+
+    @Test
+    void aHubThatFailsIsNotWaitedForWhenTheCacheHasTheModel() throws IOException {
+        Path fetched = fetch();
+        server.requests.clear();
+        server.fault("listing", LoopbackHub.status(503), LoopbackHub.status(503));
+        assertThat(fetch()).isEqualTo(fetched);
+        assertThat(server.requests).hasSize(1);
     }
 
     @Test
