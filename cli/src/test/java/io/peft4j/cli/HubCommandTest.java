@@ -127,33 +127,6 @@ final class HubCommandTest {
     @Test
     void aRepositoryStandsWhereADirectoryDoes() throws Exception {
         Path data = GoldenRows.write(directory.resolve("rows.jsonl"));
-        List<Object> eval = List.of("eval", "--data", data, "--json");
-        CommandRun fetched = run(Map.of(), with(eval, "org/base@" + COMMIT, "org/lora"));
-        assertThat(fetched.code()).as(fetched.err()).isZero();
-        assertThat(fetched.err())
-                .contains("fetched org/base@" + COMMIT + ": ")
-                .contains("fetched org/lora: ");
-        server.stop(0); // what follows has the cache alone
-
-        CommandRun offline =
-                run(Map.of("HF_HUB_OFFLINE", "1"), with(eval, "org/base@" + COMMIT, "org/lora"));
-
-        assertThat(offline.code()).as(offline.err()).isZero();
-        assertThat(offline.err()).isEmpty();
-        CommandRun local = CommandRun.of(with(eval, GoldenRows.MODEL, GoldenRows.adapter("lora")));
-        assertThat(offline.out()).isEqualTo(local.out());
-        assertThat(fetched.out()).isEqualTo(local.out());
-    }
-
-    private static Object[] with(List<Object> args, Object model, Object adapter) {
-        List<Object> all = new ArrayList<>(args);
-        all.addAll(List.of("--model", model, "--adapter", adapter));
-        return all.toArray();
-    }
-
-    @Test
-    void aNewAdapterNamesItsRepository() throws Exception {
-        Path data = GoldenRows.write(directory.resolve("rows.jsonl"));
         CommandRun trained =
                 run(
                         Map.of(),
@@ -167,9 +140,30 @@ final class HubCommandTest {
                         "--output",
                         "trained");
         assertThat(trained.code()).as(trained.err()).isZero();
+        assertThat(trained.err()).contains("fetched org/base: ");
         String config = Files.readString(directory.resolve("trained/adapter_config.json"));
         assertThat(JsonParser.parseString(config).getAsJsonObject().get("base_model_name_or_path"))
                 .hasToString("\"org/base\"");
+        CommandRun inspected = run(Map.of(), "inspect", "org/lora@main", "--json");
+        assertThat(inspected.err()).startsWith("fetched org/lora: ");
+        assertThat(inspected.json().get("kind").getAsString()).isEqualTo("adapter");
+        server.stop(0); // what follows has the cache alone
+
+        CommandRun offline =
+                run(Map.of("HF_HUB_OFFLINE", "1"), eval(data, "org/base@" + COMMIT, "org/lora"));
+
+        assertThat(offline.code()).as(offline.err()).isZero();
+        assertThat(offline.err()).isEmpty();
+        assertThat(offline.out())
+                .isEqualTo(
+                        CommandRun.of(eval(data, GoldenRows.MODEL, GoldenRows.adapter("lora")))
+                                .out());
+    }
+
+    private static Object[] eval(Path data, Object model, Object adapter) {
+        return new Object[] {
+            "eval", "--model", model, "--adapter", adapter, "--data", data, "--json"
+        };
     }
 
     @Test

@@ -52,7 +52,7 @@ final class HubProcessesTest extends HubTestCase {
     void threadsFetchABlobOnce() throws IOException {
         server.fault(WEIGHTS, silentAfter(0, 300)); // time to meet
         List<Callable<Path>> calls = new ArrayList<>();
-        Hub hub = builder().optTimeout(Duration.ofMillis(200)).build();
+        Hub hub = builder().build();
         for (int i = 0; i < 4; i++) {
             calls.add(() -> hub.fetchModel(NAME));
             calls.add(() -> builder().build().fetchModel(NAME));
@@ -87,7 +87,7 @@ final class HubProcessesTest extends HubTestCase {
         Process killed = child();
         Path journal =
                 repository().resolve("blobs/" + server.etag(WEIGHTS) + ".peft4j-ranges.incomplete");
-        for (int i = 0; i < 1000 && !hasFourRanges(journal); i++) {
+        for (int i = 0; i < 3000 && !hasFourRanges(journal); i++) {
             LoopbackHub.sleep(10);
         }
         killed.destroyForcibly().waitFor();
