@@ -101,7 +101,7 @@ final class CompareCommand implements Callable<Integer> {
                             Datasets.whole(inputs.evalData(), loaded),
                             adapter,
                             training,
-                            DataFiles.facts(paths.data(), paths.evalData()),
+                            DataFiles.facts(inputs.data(), inputs.evalData()),
                             err);
             List<ComparedRun> runs = new ArrayList<>();
             for (String method : methods) {

@@ -22,18 +22,21 @@ final class LoadedModel implements AutoCloseable {
     private final CausalLm model;
     private final @Nullable Tokenizer tokenizer;
     private final @Nullable AdaptedModel adapter;
+    private final @Nullable Path adapterDirectory;
 
     private LoadedModel(
             Path directory,
             @Nullable Path givenTokenizer,
             CausalLm model,
             @Nullable Tokenizer tokenizer,
-            @Nullable AdaptedModel adapter) {
+            @Nullable AdaptedModel adapter,
+            @Nullable Path adapterDirectory) {
         this.directory = directory;
         this.givenTokenizer = givenTokenizer;
         this.model = model;
         this.tokenizer = tokenizer;
         this.adapter = adapter;
+        this.adapterDirectory = adapterDirectory;
     }
 
     /**
@@ -62,7 +65,8 @@ final class LoadedModel implements AutoCloseable {
                     tokenizer,
                     adapterDirectory == null
                             ? null
-                            : Adapters.load(model.block(), adapterDirectory));
+                            : Adapters.load(model.block(), adapterDirectory),
+                    adapterDirectory);
         } catch (IOException | RuntimeException e) {
             if (tokenizer != null) {
                 tokenizer.close();
@@ -114,6 +118,11 @@ final class LoadedModel implements AutoCloseable {
         if (givenTokenizer != null) {
             TokenizerFiles.copy(givenTokenizer, output);
         }
+    }
+
+    /** Where the files of {@link #requireAdapter} are. */
+    Path requireAdapterDirectory() {
+        return Optional.ofNullable(adapterDirectory).orElseThrow();
     }
 
     AdaptedModel requireAdapter() {

@@ -73,7 +73,7 @@ final class MergeCommand implements Callable<Integer> {
                 LoadedModel.open(base.source(), adapter, place, spec.commandLine().getErr())) {
             Dtype written = given != null ? given.stored() : loaded.model().dtype();
             // of the base as it was loaded: a head that gets its own weights is another base
-            Provenance provenance = provenance(loaded.requireAdapter(), written);
+            Provenance provenance = provenance(loaded, written);
             boolean untied = false;
             MergeReport report;
             try {
@@ -94,10 +94,11 @@ final class MergeCommand implements Callable<Integer> {
     }
 
     /** The adapter's, and which adapter went into which base. */
-    private Provenance provenance(AdaptedModel adapted, Dtype written) throws IOException {
+    private static Provenance provenance(LoadedModel loaded, Dtype written) throws IOException {
+        AdaptedModel adapted = loaded.requireAdapter();
         Map<String, String> entries = new HashMap<>(adapted.adapter().provenance().entries());
         entries.put(
-                "merge.adapter_sha256", Sha256.of(adapter.resolve("adapter_model.safetensors")));
+                "merge.adapter_sha256", Sha256.of(loaded.requireAdapterDirectory().resolve("adapter_model.safetensors")));
         entries.put("merge.base_fingerprint", adapted.baseFingerprint());
         entries.put("merge.dtype", written.torchName());
         return new Provenance(entries);

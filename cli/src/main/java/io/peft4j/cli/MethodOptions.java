@@ -37,6 +37,9 @@ final class MethodOptions {
 
     @Mixin private AdapterOptions adapter;
 
+    /** Where {@link #initAdapter} was found. */
+    private @Nullable Path initDirectory;
+
     void check() {
         if (method != null) {
             Methods.check("--method", method, true);
@@ -72,6 +75,7 @@ final class MethodOptions {
             return Adapters.attach(block, create(loaded, base.name()), training.seed());
         }
         Path directory = initAdapter.fetchAdapter(err);
+        initDirectory = directory;
         LowRankConfig config = readAgreed(directory, initAdapter.name(), block);
         AdaptedModel adapted = Adapters.attach(block, config, training.seed());
         try {
@@ -83,13 +87,13 @@ final class MethodOptions {
         }
     }
 
-    /** What a provenance is to tell of where the adapter began. */
+    /** What a provenance is to tell of where the attached adapter began. */
     Map<String, String> facts() throws IOException {
-        return initAdapter == null
+        return initDirectory == null
                 ? Map.of()
                 : Map.of(
                         "init_adapter_sha256",
-                        Sha256.of(initAdapter.resolve("adapter_model.safetensors")));
+                        Sha256.of(initDirectory.resolve("adapter_model.safetensors")));
     }
 
     private LowRankConfig create(LoadedModel loaded, String baseModel) {
