@@ -7,7 +7,6 @@ import io.peft4j.models.Generator;
 import io.peft4j.models.Tokenizer;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -28,8 +27,12 @@ final class GenerateCommand implements Callable<Integer> {
     @Mixin private BaseModelOption base;
     @Mixin private ComputeOptions compute;
 
-    @Option(names = "--adapter", paramLabel = "DIR", description = "An adapter in PEFT's format.")
-    private @Nullable Path adapter;
+    @Option(
+            names = "--adapter",
+            paramLabel = "DIR|REPO",
+            converter = Source.Converter.class,
+            description = "An adapter in PEFT's format: a directory, or org/name of the hub.")
+    private @Nullable Source adapter;
 
     @Option(
             names = "--prompt",
@@ -81,7 +84,9 @@ final class GenerateCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         check();
-        try (LoadedModel loaded = LoadedModel.open(base.directory(), adapter, compute.place())) {
+        try (LoadedModel loaded =
+                LoadedModel.open(
+                        base.source(), adapter, compute.place(), spec.commandLine().getErr())) {
             Tokenizer tokenizer = loaded.requireTokenizer();
             long[] ids = tokenizer.encode(prompt, true);
             PrintWriter out = spec.commandLine().getOut();
@@ -109,7 +114,7 @@ final class GenerateCommand implements Callable<Integer> {
         base.check();
         compute.check();
         if (adapter != null) {
-            Checks.directory("--adapter", adapter);
+            adapter.check("--adapter");
         }
         if (maxNewTokens != null) {
             Checks.atLeast("--max-new-tokens", maxNewTokens, 1);
