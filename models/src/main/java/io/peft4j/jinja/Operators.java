@@ -195,7 +195,7 @@ final class Operators {
 
     static boolean equal(Object left, Object right) {
         if (isNumber(left) && isNumber(right)) {
-            return left instanceof Double || right instanceof Double
+            return (left instanceof Double || right instanceof Double)
                     ? real(left) == real(right)
                     : Values.integer(left) == Values.integer(right);
         }

@@ -49,7 +49,7 @@ record AddedToken(
     }
 
     private static boolean flag(JsonObject json, String key, boolean orElse) {
-        return json.get(key) instanceof JsonPrimitive value && value.isBoolean()
+        return (json.get(key) instanceof JsonPrimitive value && value.isBoolean())
                 ? value.getAsBoolean()
                 : orElse;
     }
