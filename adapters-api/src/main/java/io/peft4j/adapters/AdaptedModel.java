@@ -102,6 +102,12 @@ public final class AdaptedModel implements AutoCloseable {
         requireUnmerged("adding an adapter");
         requireNew(name);
         Adapter adapter = create(name, config, seed);
+        try {
+            adapter.attachments().forEach(AdaptedModel::requireDropoutActs);
+        } catch (AdapterConfigException e) {
+            adapter.delete();
+            throw e;
+        }
         register(adapter);
         return adapter;
     }
@@ -167,16 +173,19 @@ public final class AdaptedModel implements AutoCloseable {
             boolean wide = array.getDataType() == DataType.FLOAT32;
             NDArray matrix = wide ? weight.matrix(scope, array) : weight.float32Matrix(scope);
             AdapterState state = config.create(site, matrix, owner, siteSeed);
-            boolean input = site.kind() == Site.Kind.LINEAR || site.kind() == Site.Kind.EMBEDDING;
-            if (state.dropout() > 0 && !input) {
-                state.close();
-                throw new AdapterConfigException(
-                        site.path()
-                                + " is adapted through its weight, where dropout "
-                                + state.dropout()
-                                + " cannot act on the input; set dropout 0 for an adapter of it");
-            }
             return new Attachment(weight, state, AdapterFiles.prefix(site.path()), false);
+        }
+    }
+
+    /** A saved adapter may have such a dropout: it can be used and merged, only not trained. */
+    private static void requireDropoutActs(Attachment attachment) {
+        double dropout = attachment.state().dropout();
+        if (dropout > 0 && attachment.weight().site().kind() != Site.Kind.LINEAR) {
+            throw new AdapterConfigException(
+                    attachment.path()
+                            + " is adapted through its weight, where dropout "
+                            + dropout
+                            + " cannot act on the input; set dropout 0 for an adapter of it");
         }
     }
 
@@ -470,9 +479,12 @@ public final class AdaptedModel implements AutoCloseable {
         return merge == null && !closed ? activations.hold() : ActiveSet.NONE;
     }
 
-    /** Makes sure, once for each adapter, that all its weights were asked for. */
+    /**
+     * Makes sure, once for each adapter, that all its weights were asked for. Hosts are written for
+     * adapters, and may leave out weights that a batch has no use for, as an expert's.
+     */
     void requireRead(ActiveSet active, AdaptedStore store) {
-        if (partial) {
+        if (partial || base instanceof AdapterHost) {
             return;
         }
         for (Adapter adapter : active.adapters()) {

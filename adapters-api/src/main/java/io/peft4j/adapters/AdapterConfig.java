@@ -45,6 +45,16 @@ public interface AdapterConfig {
     }
 
     /**
+     * Tells whether modules that share a weight go on sharing it when one of them is adapted or
+     * trained.
+     *
+     * @return PEFT's {@code ensure_weight_tying}
+     */
+    default boolean ensureWeightTying() {
+        return false;
+    }
+
+    /**
      * Refuses sites that the settings do not fit, before anything is created.
      *
      * @param sites the selected sites, in model order

@@ -64,14 +64,18 @@ final class BaseModel {
                     ? Site.linear(path, shape.get(0), shape.get(1), false)
                     : null;
         }
-        if (block instanceof Convolution) {
-            return parameter.equals("weight") ? of(path, Site.Kind.CONV, shape, false) : null;
+        if (block instanceof Convolution convolution) {
+            Site.Kind kind = convolution.getGroups() == 1 ? Site.Kind.CONV : Site.Kind.GROUPED_CONV;
+            return parameter.equals("weight") ? of(path, kind, shape, false) : null;
         }
         if (block instanceof Embedding) {
             return of(path, Site.Kind.EMBEDDING, shape, true);
         }
         if (shape.dimension() == 2) {
-            return of(join(path, parameter), Site.Kind.MATRIX, shape, false);
+            // PEFT names a module, whose weight it is; a recurrent layer has several
+            boolean module = parameter.equals("weight") && !path.isEmpty();
+            String name = module ? path : join(path, parameter);
+            return of(name, Site.Kind.MATRIX, shape, false);
         }
         return null;
     }

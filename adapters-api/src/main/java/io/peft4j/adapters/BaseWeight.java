@@ -3,7 +3,6 @@ package io.peft4j.adapters;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
-import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import io.peft4j.torch.Tensors;
 
@@ -19,15 +18,10 @@ record BaseWeight(Site site, Parameter parameter) {
      * so that results of operations on it belong to the given manager, not to the model's.
      */
     NDArray matrix(NDManager owner, NDArray weight) {
-        Shape stored = site.shape();
-        NDArray view;
-        if (site.transposed()) {
-            view = weight.transpose();
-        } else if (site.kind() == Site.Kind.CONV) {
-            view = weight.reshape(site.outFeatures(), site.inFeatures());
-        } else {
-            view = weight.reshape(stored);
-        }
+        NDArray view =
+                site.transposed()
+                        ? weight.transpose()
+                        : weight.reshape(site.outFeatures(), site.inFeatures());
         view.attach(owner);
         return view;
     }

@@ -143,6 +143,37 @@ public record PeftConfig(String source, JsonObject json) {
     }
 
     /**
+     * Reads an object whose values are lists of whole numbers; a bare list has the empty key.
+     *
+     * @param key the key
+     * @return the lists in file order; empty if there are none
+     */
+    public Map<String, List<Integer>> integerLists(String key) {
+        Map<String, List<Integer>> lists = new LinkedHashMap<>();
+        value(key)
+                .ifPresent(
+                        v -> {
+                            if (v.isJsonArray()) {
+                                lists.put("", integers(key));
+                            } else if (v.isJsonObject()) {
+                                v.getAsJsonObject()
+                                        .asMap()
+                                        .forEach((k, l) -> lists.put(k, list(key + "." + k, l)));
+                            } else {
+                                throw wrong(key, "a list, or an object of lists", v);
+                            }
+                        });
+        return lists;
+    }
+
+    private List<Integer> list(String key, JsonElement element) {
+        if (!element.isJsonArray()) {
+            throw wrong(key, "a list of whole numbers", element);
+        }
+        return element.getAsJsonArray().asList().stream().map(e -> asInteger(key, e)).toList();
+    }
+
+    /**
      * Tells whether a key holds a value other than null.
      *
      * @param key the key
@@ -224,8 +255,8 @@ public record PeftConfig(String source, JsonObject json) {
          * Sets a value.
          *
          * @param key PEFT's name
-         * @param value a string, number, boolean, list of strings or numbers, map of numbers, or
-         *     null; whole numbers are written without a fraction
+         * @param value a string, number, boolean, list or map of these, or null; whole numbers are
+         *     written without a fraction
          * @return this builder
          */
         public Builder opt(String key, @Nullable Object value) {

@@ -12,7 +12,7 @@ import java.util.List;
  *
  * @param path the dotted module path, such as {@code transformer.layers.0.attn.qkv_proj}: the
  *     module's name in a Hugging Face checkpoint, and the middle of PEFT's tensor keys; of a {@link
- *     Kind#MATRIX} it ends with the parameter's name
+ *     Kind#MATRIX} it ends with the parameter's name, unless that is {@code weight}
  * @param kind what the weight is used for
  * @param shape the weight's shape as it is stored
  * @param transposed whether the weight is stored (in, out)
@@ -34,6 +34,11 @@ public record Site(
         LINEAR,
         /** A convolution's kernel (out, in, …). */
         CONV,
+        /**
+         * The kernel (out, in / groups, …) of a convolution whose outputs see the inputs of their
+         * own group only.
+         */
+        GROUPED_CONV,
         /** An embedding's table (entries, dimension): out is the dimension, in the entries. */
         EMBEDDING,
         /** Any other parameter of two axes, such as a recurrent layer's. */

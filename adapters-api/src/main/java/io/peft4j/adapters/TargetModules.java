@@ -151,6 +151,32 @@ public final class TargetModules {
     }
 
     /**
+     * Returns the modules that are trained whole, which no adapter attaches to.
+     *
+     * @return PEFT's {@code modules_to_save}: paths or dotted ends of paths
+     */
+    public List<String> modulesToSave() {
+        return rules.modulesToSave();
+    }
+
+    /**
+     * Replaces the modules that are trained whole.
+     *
+     * @param modules paths or dotted ends of paths
+     * @return the same targets, but for what lies at or below these modules
+     */
+    public TargetModules withModulesToSave(List<String> modules) {
+        return new TargetModules(
+                new TargetRules(
+                        rules.targets(),
+                        rules.exclude(),
+                        List.copyOf(modules),
+                        rules.layers(),
+                        rules.layersPattern(),
+                        rules.tolerant()));
+    }
+
+    /**
      * Returns the targets in the form that {@link #parse} takes.
      *
      * @return the form; exclusions and layer numbers are left out

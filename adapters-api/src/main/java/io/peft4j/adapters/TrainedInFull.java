@@ -1,5 +1,6 @@
 package io.peft4j.adapters;
 
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -35,6 +36,6 @@ public record TrainedInFull(
         modulesToSave = List.copyOf(modulesToSave);
         Map<String, List<Integer>> copy = new LinkedHashMap<>();
         tokens.forEach((module, rows) -> copy.put(module, List.copyOf(rows)));
-        tokens = Map.copyOf(copy);
+        tokens = Collections.unmodifiableMap(copy);
     }
 }

@@ -85,6 +85,7 @@ final class AdapterOptions {
                 .optAlpha(alpha != null ? alpha : 2.0 * rank)
                 .optRsLora(rsLora != null && rsLora)
                 .optDropout(dropout != null ? dropout : 0)
+                .optTaskType("CAUSAL_LM")
                 .optBaseModel(baseModel);
         return init == null ? builder : builder.optInit(parseInit(init));
     }

@@ -34,7 +34,7 @@ public final class DoraConfig extends LowRankConfig {
 
     @Override
     public AdapterState create(Site site, NDArray weight, NDManager owner, long seed) {
-        return new DoraState(LowRankPair.create(this, site, owner, seed), weight, owner);
+        return new DoraState(LowRankPair.create(this, site, owner, seed), site, weight, owner);
     }
 
     /**

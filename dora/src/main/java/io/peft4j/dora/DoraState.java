@@ -8,14 +8,14 @@ import ai.djl.nn.Parameter;
 import ai.djl.nn.core.Linear;
 import ai.djl.nn.norm.Dropout;
 import ai.djl.training.ParameterStore;
-import io.peft4j.adapters.AdapterState;
+import io.peft4j.adapters.Site;
 import io.peft4j.lora.LowRankPair;
+import io.peft4j.lora.LowRankState;
 import io.peft4j.torch.Tensors;
 import io.peft4j.torch.TextModule;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.OptionalDouble;
-import java.util.OptionalInt;
 
 /**
  * DoRA at one site: \(W' = g \odot (W + s B A)\) with the gain \(g = m / \lVert W + s B A \rVert\)
@@ -30,45 +30,50 @@ import java.util.OptionalInt;
  * bias is not scaled. With dropout in training, as PEFT does it, the dropped input goes through
  * both terms.
  */
-final class DoraState implements AdapterState {
+final class DoraState extends LowRankState {
 
     private static final TextModule KERNELS = TextModule.resource(DoraState.class, "dora.ts");
 
-    private final LowRankPair pair;
     private final NDArray squaredNorm;
-    private final NDArray scaling;
+    private final NDArray scale;
     private final Parameter magnitude;
 
-    DoraState(LowRankPair pair, NDArray weight, NDManager owner) {
-        this.pair = pair;
+    DoraState(LowRankPair pair, Site site, NDArray weight, NDManager owner) {
+        super(pair);
         squaredNorm = KERNELS.call(owner, "squared_row_norm", weight);
-        scaling = owner.create((float) pair.scaling());
+        scale = owner.create((float) pair.scaling());
         magnitude =
                 Parameter.builder()
                         .setName("lora_magnitude_vector")
                         .setType(Parameter.Type.OTHER)
-                        .optShape(new Shape(weight.getShape().get(0)))
-                        .optInitializer((m, s, type) -> rowNorm(m, weight))
+                        .optShape(shape(site))
+                        .optInitializer((m, s, type) -> rowNorm(m, weight, s))
                         .build();
         magnitude.initialize(owner, DataType.FLOAT32);
     }
 
-    private NDArray rowNorm(NDManager owner, NDArray weight) {
-        return KERNELS.call(
-                owner,
-                "row_norm",
-                weight,
-                squaredNorm,
-                pair.a().getArray(),
-                pair.b().getArray(),
-                scaling);
+    /** (out), or for a convolution (1, out, 1, …). */
+    private static Shape shape(Site site) {
+        if (site.kind() != Site.Kind.CONV) {
+            return new Shape(site.outFeatures());
+        }
+        long[] axes = new long[site.shape().dimension()];
+        Arrays.fill(axes, 1);
+        axes[1] = site.outFeatures();
+        return new Shape(axes);
+    }
+
+    private NDArray rowNorm(NDManager owner, NDArray weight, Shape shape) {
+        NDArray a = pair().a().getArray();
+        NDArray b = pair().b().getArray();
+        try (NDArray norm = KERNELS.call(owner, "row_norm", weight, squaredNorm, a, b, scale)) {
+            return norm.reshape(shape);
+        }
     }
 
     @Override
     public Map<String, Parameter> parameters() {
-        Map<String, Parameter> parameters = new LinkedHashMap<>();
-        parameters.put("lora_A.weight", pair.a());
-        parameters.put("lora_B.weight", pair.b());
+        Map<String, Parameter> parameters = new LinkedHashMap<>(super.parameters());
         parameters.put("lora_magnitude_vector", magnitude);
         return parameters;
     }
@@ -77,12 +82,12 @@ final class DoraState implements AdapterState {
     public NDArray effectiveWeight(NDArray weight, ParameterStore store, boolean training) {
         NDManager owner = weight.getManager();
         try (NDManager scope = owner.newSubManager()) {
-            NDArray delta = pair.delta(weight, store, training);
+            NDArray delta = pair().delta(weight, store, training);
             delta.attach(scope);
             NDArray direction = delta.add(weight); // (out, in)
             NDArray norm = direction.stopGradient().norm(new int[] {1}, true).maximum(1e-12f);
             NDArray m = store.getValue(magnitude, weight.getDevice(), training);
-            NDArray column = m.expandDims(1); // (out, 1)
+            NDArray column = m.reshape(-1, 1); // (out, 1)
             column.attach(scope);
             NDArray gain = column.div(norm);
             NDArray effective = direction.mul(gain);
@@ -97,23 +102,29 @@ final class DoraState implements AdapterState {
         NDManager owner = x.getManager();
         try (NDManager scope = owner.newSubManager()) {
             NDArray gain = gain(scope, weight, store, training);
-            if (training && pair.dropout() > 0) {
-                NDArray dropped =
-                        Dropout.dropout(x, (float) pair.dropout(), true).singletonOrThrow();
+            if (training && dropout() > 0) {
+                NDArray dropped = Dropout.dropout(x, (float) dropout(), true).singletonOrThrow();
                 dropped.attach(scope);
                 NDArray turned = Linear.linear(dropped, weight).singletonOrThrow();
                 return KERNELS.call(
-                        owner, "update", turned, pair.apply(dropped, store, true), gain);
+                        owner, "update", turned, pair().apply(dropped, store, true), gain);
             }
-            NDArray update = pair.apply(x, store, training);
+            NDArray update = pair().apply(x, store, training);
             update.attach(scope);
             return KERNELS.call(owner, "update", base, update, gain);
         }
     }
 
     @Override
-    public double dropout() {
-        return pair.dropout();
+    public NDArray embeddingUpdate(
+            NDArray ids, NDArray base, NDArray weight, ParameterStore store, boolean training) {
+        NDManager owner = ids.getManager();
+        try (NDManager scope = owner.newSubManager()) {
+            NDArray gain = gain(scope, weight, store, training);
+            NDArray update = pair().rows(ids, store, training);
+            update.attach(scope);
+            return KERNELS.call(owner, "update", base, update, gain);
+        }
     }
 
     @Override
@@ -130,27 +141,17 @@ final class DoraState implements AdapterState {
                 "gain",
                 weight,
                 squaredNorm,
-                store.getValue(pair.a(), weight.getDevice(), training),
-                store.getValue(pair.b(), weight.getDevice(), training),
-                scaling,
+                store.getValue(pair().a(), weight.getDevice(), training),
+                store.getValue(pair().b(), weight.getDevice(), training),
+                scale,
                 store.getValue(magnitude, weight.getDevice(), training));
     }
 
     @Override
-    public OptionalInt rank() {
-        return OptionalInt.of(pair.rank());
-    }
-
-    @Override
-    public OptionalDouble scaling() {
-        return OptionalDouble.of(pair.scaling());
-    }
-
-    @Override
     public void close() {
-        pair.close();
+        super.close();
         magnitude.close();
         squaredNorm.close();
-        scaling.close();
+        scale.close();
     }
 }

@@ -9,21 +9,21 @@
       _ = torch.copy_(torch.narrow(out, 0, start, count), torch.sum(torch.square(part), [1]))
     return out
 
-  # |w + s b a| per row, without w + s b a:
+  # |w + s b a| per row, without w + s b a, of w (out, in), a (rank, in) and b (out, rank) or kernels with more axes:
   # |w|^2 + 2 s rowsum((w a^T) * b) + s^2 rowsum((b (a a^T)) * b)
   # A constant in backward. A row of zeros keeps a divisor that is not zero.
   def row_norm(self, w: Tensor, w2: Tensor, a: Tensor, b: Tensor, scaling: Tensor) -> Tensor:
     s = float(scaling)
-    af = torch.detach(a)
-    bf = torch.detach(b)
+    af = torch.flatten(torch.detach(a), 1)
+    bf = torch.flatten(torch.detach(b), 1)
     cross = torch.sum(torch.mul(torch.to(torch.linear(w, torch.to(af, ops.prim.dtype(w))), 6), bf), [1])
     own = torch.sum(torch.mul(torch.mm(bf, torch.mm(af, torch.t(af))), bf), [1])
     n2 = torch.add(torch.add(w2, cross, alpha=torch.mul(2., s)), own, alpha=torch.mul(s, s))
     return torch.sqrt(torch.clamp_min(n2, 1e-24))
 
-  # m / |w + s b a|, differentiable in m.
+  # m / |w + s b a| (out), differentiable in m.
   def gain(self, w: Tensor, w2: Tensor, a: Tensor, b: Tensor, scaling: Tensor, m: Tensor) -> Tensor:
-    return torch.div(m, (self).row_norm(w, w2, a, b, scaling))
+    return torch.div(torch.flatten(m), (self).row_norm(w, w2, a, b, scaling))
 
   # (g - 1) base + g update, of base and update (…, out) and g (out).
   def update(self, base: Tensor, update: Tensor, g: Tensor) -> Tensor:

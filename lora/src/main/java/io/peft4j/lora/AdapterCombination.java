@@ -197,6 +197,7 @@ public final class AdapterCombination {
                 });
         return LoraConfig.builder()
                 .setRank(common)
+                .optFanInFanOut(first.config().fanInFanOut())
                 .optAlpha(common)
                 .optRankPattern(ranks)
                 .optAlphaPattern(alphas)

@@ -25,14 +25,19 @@ public enum LoraInit {
     GAUSSIAN {
         @Override
         float[] sampleA(int rank, int in, long seed) {
-            SplittableRandom random = new SplittableRandom(seed);
-            float[] a = new float[Math.multiplyExact(rank, in)];
-            for (int i = 0; i < a.length; i++) {
-                a[i] = (float) (random.nextGaussian() / rank);
-            }
-            return a;
+            return normal(Math.multiplyExact(rank, in), 1.0 / rank, seed);
         }
     };
+
+    /** Draws independent normal numbers. */
+    static float[] normal(int count, double deviation, long seed) {
+        SplittableRandom random = new SplittableRandom(seed);
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = (float) (random.nextGaussian() * deviation);
+        }
+        return values;
+    }
 
     /** The value of {@code init_lora_weights}. */
     Object peftValue() {

@@ -1,14 +1,8 @@
 package io.peft4j.lora;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.nn.Parameter;
 import ai.djl.nn.norm.Dropout;
 import ai.djl.training.ParameterStore;
-import io.peft4j.adapters.AdapterState;
-import java.util.LinkedHashMap;
-import java.util.Map;
-import java.util.OptionalDouble;
-import java.util.OptionalInt;
 
 /**
  * LoRA at one site: \(W' = W + s B A\).
@@ -19,29 +13,15 @@ import java.util.OptionalInt;
  *        └─ dropout ── A ── B ── ·s ─┘
  * </pre>
  */
-final class LoraState implements AdapterState {
-
-    private final LowRankPair pair;
+final class LoraState extends LowRankState {
 
     LoraState(LowRankPair pair) {
-        this.pair = pair;
-    }
-
-    LowRankPair pair() {
-        return pair;
-    }
-
-    @Override
-    public Map<String, Parameter> parameters() {
-        Map<String, Parameter> parameters = new LinkedHashMap<>();
-        parameters.put("lora_A.weight", pair.a());
-        parameters.put("lora_B.weight", pair.b());
-        return parameters;
+        super(pair);
     }
 
     @Override
     public NDArray effectiveWeight(NDArray weight, ParameterStore store, boolean training) {
-        try (NDArray delta = pair.delta(weight, store, training)) {
+        try (NDArray delta = pair().delta(weight, store, training)) {
             return weight.add(delta);
         }
     }
@@ -49,32 +29,17 @@ final class LoraState implements AdapterState {
     @Override
     public NDArray linearUpdate(
             NDArray x, NDArray base, NDArray weight, ParameterStore store, boolean training) {
-        if (training && pair.dropout() > 0) {
-            try (NDArray dropped =
-                    Dropout.dropout(x, (float) pair.dropout(), true).singletonOrThrow()) {
-                return pair.apply(dropped, store, true);
+        if (training && dropout() > 0) {
+            try (NDArray dropped = Dropout.dropout(x, (float) dropout(), true).singletonOrThrow()) {
+                return pair().apply(dropped, store, true);
             }
         }
-        return pair.apply(x, store, training);
+        return pair().apply(x, store, training);
     }
 
     @Override
-    public double dropout() {
-        return pair.dropout();
-    }
-
-    @Override
-    public OptionalInt rank() {
-        return OptionalInt.of(pair.rank());
-    }
-
-    @Override
-    public OptionalDouble scaling() {
-        return OptionalDouble.of(pair.scaling());
-    }
-
-    @Override
-    public void close() {
-        pair.close();
+    public NDArray embeddingUpdate(
+            NDArray ids, NDArray base, NDArray weight, ParameterStore store, boolean training) {
+        return pair().rows(ids, store, training);
     }
 }

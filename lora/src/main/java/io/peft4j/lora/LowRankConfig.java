@@ -6,6 +6,8 @@ import io.peft4j.adapters.ModulePatterns;
 import io.peft4j.adapters.PeftConfig;
 import io.peft4j.adapters.Site;
 import io.peft4j.adapters.TargetModules;
+import io.peft4j.adapters.TrainedInFull;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,10 +20,6 @@ public abstract class LowRankConfig implements AdapterConfig {
 
     private static final int LARGEST_RANK = 4096;
 
-    /** Initialisations of PEFT that change adapters only, so that a saved adapter fits any base. */
-    private static final Set<String> KEEPS_THE_BASE =
-            Set.of("true", "false", "\"gaussian\"", "\"orthogonal\"", "\"eva\"");
-
     private final TargetModules targetModules;
     private final ModulePatterns rankPattern;
     private final ModulePatterns alphaPattern;
@@ -30,7 +28,11 @@ public abstract class LowRankConfig implements AdapterConfig {
     private final boolean rsLora;
     private final double dropout;
     private final LoraInit init;
+    private final boolean fanInFanOut;
+    private final TrainedInFull trainedInFull;
+    private final boolean ensureWeightTying;
     private final @Nullable String baseModel;
+    private final @Nullable String taskType;
     private final boolean saved;
 
     /**
@@ -39,9 +41,13 @@ public abstract class LowRankConfig implements AdapterConfig {
      * @param builder a builder that was checked
      */
     protected LowRankConfig(Builder<?> builder) {
-        targetModules =
+        TargetModules targets =
                 Objects.requireNonNull(
                         builder.targets, "set target modules, such as \"all-linear\"");
+        targetModules =
+                builder.modulesToSave.isEmpty()
+                        ? targets
+                        : targets.withModulesToSave(builder.modulesToSave);
         rankPattern = ModulePatterns.of(builder.rankPattern);
         alphaPattern = ModulePatterns.of(builder.alphaPattern);
         rank = builder.rank;
@@ -49,7 +55,12 @@ public abstract class LowRankConfig implements AdapterConfig {
         rsLora = builder.rsLora;
         dropout = builder.dropout;
         init = builder.init;
+        fanInFanOut = builder.fanInFanOut;
+        trainedInFull =
+                new TrainedInFull(builder.bias, targetModules.modulesToSave(), builder.tokens);
+        ensureWeightTying = builder.ensureWeightTying;
         baseModel = builder.baseModel;
+        taskType = builder.taskType;
         saved = builder.saved;
     }
 
@@ -125,12 +136,36 @@ public abstract class LowRankConfig implements AdapterConfig {
         return targetModules;
     }
 
+    @Override
+    public boolean fanInFanOut() {
+        return fanInFanOut;
+    }
+
+    @Override
+    public TrainedInFull trainedInFull() {
+        return trainedInFull;
+    }
+
+    @Override
+    public boolean ensureWeightTying() {
+        return ensureWeightTying;
+    }
+
     /**
-     * Refuses a pattern that matches no site, which is most often a mistake; only settings of a
-     * saved adapter may hold some, as in PEFT.
+     * Refuses a convolution in groups, and a pattern that matches no site, which is most often a
+     * mistake; only settings of a saved adapter may hold some, as in PEFT.
      */
     @Override
     public void validate(List<Site> sites) {
+        for (Site site : sites) {
+            if (site.kind() == Site.Kind.GROUPED_CONV) {
+                throw new AdapterConfigException(
+                        site.path()
+                                + " is a convolution in groups, where PEFT's pair is no change of"
+                                + " the weight: its A sees the inputs of all groups; leave it out of"
+                                + " the target modules");
+            }
+        }
         if (!saved) {
             List<String> modules = sites.stream().map(Site::path).toList();
             rankPattern.requireMatches("rank_pattern", modules);
@@ -147,23 +182,23 @@ public abstract class LowRankConfig implements AdapterConfig {
 
     @Override
     public PeftConfig toPeft() {
-        return targetModules
-                .writeTo(PeftConfig.builder("LORA"))
-                .opt("task_type", "CAUSAL_LM")
-                .opt("base_model_name_or_path", baseModel)
-                .opt("revision", null)
-                .opt("inference_mode", true)
-                .opt("r", rank)
-                .opt("lora_alpha", alpha)
-                .opt("rank_pattern", rankPattern.values())
-                .opt("alpha_pattern", alphaPattern.values())
-                .opt("lora_dropout", dropout)
-                .opt("bias", "none")
-                .opt("fan_in_fan_out", false)
-                .opt("init_lora_weights", init.peftValue())
-                .opt("use_rslora", rsLora)
-                .opt("use_dora", useDora())
-                .build();
+        return PeftSettings.write(this);
+    }
+
+    ModulePatterns rankPattern() {
+        return rankPattern;
+    }
+
+    ModulePatterns alphaPattern() {
+        return alphaPattern;
+    }
+
+    @Nullable String baseModel() {
+        return baseModel;
+    }
+
+    @Nullable String taskType() {
+        return taskType;
     }
 
     /**
@@ -181,7 +216,13 @@ public abstract class LowRankConfig implements AdapterConfig {
         private boolean rsLora;
         private double dropout;
         private LoraInit init = LoraInit.DEFAULT;
+        private boolean fanInFanOut;
+        private TrainedInFull.Bias bias = TrainedInFull.Bias.NONE;
+        private List<String> modulesToSave = List.of();
+        private Map<String, List<Integer>> tokens = Map.of();
+        private boolean ensureWeightTying;
         private @Nullable String baseModel;
+        private @Nullable String taskType;
         private boolean saved;
 
         /** Starts from the defaults. */
@@ -295,6 +336,75 @@ public abstract class LowRankConfig implements AdapterConfig {
         }
 
         /**
+         * Says that weights which are no linear layer's are stored (in, out), as those of GPT-2's
+         * {@code Conv1D}: PEFT's {@code fan_in_fan_out}.
+         *
+         * @param inOut whether they are
+         * @return this builder
+         */
+        public T optFanInFanOut(boolean inOut) {
+            fanInFanOut = inOut;
+            return self();
+        }
+
+        /**
+         * Sets which biases are trained; none unless set.
+         *
+         * @param biases which
+         * @return this builder
+         */
+        public T optBias(TrainedInFull.Bias biases) {
+            bias = biases;
+            return self();
+        }
+
+        /**
+         * Sets modules that are trained whole and saved with the adapter, such as a classifier's
+         * head: PEFT's {@code modules_to_save}.
+         *
+         * @param modules paths or dotted ends of paths
+         * @return this builder
+         */
+        public T optModulesToSave(String... modules) {
+            modulesToSave = List.of(modules);
+            return self();
+        }
+
+        /**
+         * Sets rows of the model's input embedding that are trained, such as those of new tokens:
+         * PEFT's {@code trainable_token_indices}.
+         *
+         * @param rows the tokens' numbers
+         * @return this builder
+         */
+        public T optTrainableTokens(List<Integer> rows) {
+            return optTrainableTokens(Map.of("", rows));
+        }
+
+        /**
+         * Sets rows of embeddings that are trained: PEFT's {@code trainable_token_indices}.
+         *
+         * @param rows the numbers by the embedding's path or a dotted end of it
+         * @return this builder
+         */
+        public T optTrainableTokens(Map<String, List<Integer>> rows) {
+            tokens = new LinkedHashMap<>(rows);
+            return self();
+        }
+
+        /**
+         * Keeps modules that share a weight sharing it when one of them is adapted or trained:
+         * PEFT's {@code ensure_weight_tying}.
+         *
+         * @param ensure whether to
+         * @return this builder
+         */
+        public T optEnsureWeightTying(boolean ensure) {
+            ensureWeightTying = ensure;
+            return self();
+        }
+
+        /**
          * Names the base model in the saved config.
          *
          * @param nameOrPath a hub name or a path
@@ -306,6 +416,19 @@ public abstract class LowRankConfig implements AdapterConfig {
         }
 
         /**
+         * Says in the saved config what the model is for, in PEFT's words. PEFT wraps the model
+         * accordingly, so a language model's adapter says {@code CAUSAL_LM}, and an adapter of
+         * anything that is not a transformers model says nothing.
+         *
+         * @param type such as {@code CAUSAL_LM} or {@code SEQ_CLS}; null, unless set
+         * @return this builder
+         */
+        public T optTaskType(@Nullable String type) {
+            taskType = type;
+            return self();
+        }
+
+        /**
          * Takes all settings of a saved config.
          *
          * @param peft a config of PEFT type LORA
@@ -313,27 +436,8 @@ public abstract class LowRankConfig implements AdapterConfig {
          * @throws AdapterConfigException if a setting is malformed or not supported
          */
         public T read(PeftConfig peft) {
-            peft.requireUnused("bias", Set.of("\"none\""));
-            peft.requireUnused("fan_in_fan_out", Set.of("false"));
-            peft.requireUnused("modules_to_save", Set.of("[]"));
-            peft.requireUnused("init_lora_weights", KEEPS_THE_BASE);
-            peft.requireUnused("lora_bias", Set.of("false"));
-            peft.requireUnused("target_parameters", Set.of("[]"));
-            peft.requireUnused("trainable_token_indices", Set.of("[]"));
-            peft.requireUnused("layer_replication", Set.of("[]"));
-            peft.requireUnused("alora_invocation_tokens", Set.of());
-            peft.requireUnused("use_qalora", Set.of("false"));
-            peft.requireUnused("use_bdlora", Set.of("false"));
             saved = true;
-            return setTargetModules(TargetModules.read(peft))
-                    .setRank(peft.integer("r").orElse(8))
-                    .optAlpha(peft.number("lora_alpha").orElse(8.0))
-                    .optRsLora(peft.flag("use_rslora"))
-                    .optDropout(peft.number("lora_dropout").orElse(0.0))
-                    .optInit(LoraInit.ofPeft(String.valueOf(peft.json().get("init_lora_weights"))))
-                    .optRankPattern(peft.wholeNumbers("rank_pattern"))
-                    .optAlphaPattern(peft.numbers("alpha_pattern"))
-                    .optBaseModel(peft.string("base_model_name_or_path").orElse(null));
+            return PeftSettings.read(peft, self());
         }
 
         /** Checks the settings; a subclass calls this first in {@code build()}. */
@@ -344,8 +448,22 @@ public abstract class LowRankConfig implements AdapterConfig {
                 throw new AdapterConfigException(
                         "dropout must be at least 0 and below 1, but is " + dropout);
             }
+            tokens.forEach(Builder::requireRows);
             if (Double.isInfinite(alpha)) {
                 throw new AdapterConfigException("alpha must be finite, but is " + alpha);
+            }
+        }
+
+        private static void requireRows(String module, List<Integer> rows) {
+            Set<Integer> once = new HashSet<>();
+            for (int row : rows) {
+                if (row < 0 || !once.add(row)) {
+                    throw new AdapterConfigException(
+                            "trainable_token_indices "
+                                    + module
+                                    + " must be different rows from 0, but are "
+                                    + rows);
+                }
             }
         }
 

@@ -47,6 +47,7 @@ class AdapterFilesTest {
                 .optRankPattern(Map.of("down", 3))
                 .optAlphaPattern(Map.of("body.up", 7.5))
                 .optBaseModel("some/base")
+                .optTaskType("CAUSAL_LM")
                 .setTargetModules("up", "down")
                 .build();
     }
@@ -225,11 +226,14 @@ class AdapterFilesTest {
                 "{\"peft_type\": \"LORA\", \"r\": \"2\", \"target_modules\": [\"up\"]}|\"r\" must be",
                 "{\"peft_type\": \"LORA\", \"r\": 0, \"target_modules\": [\"up\"]}|rank must be",
                 "{\"peft_type\": \"LORA\", \"r\": 2.5, \"target_modules\": [\"up\"]}|whole number",
-                "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"bias\": \"all\"}|\"bias\"",
+                "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"bias\": \"some\"}|lora_only",
                 "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"use_dora\": 1}|true or false",
                 "{\"peft_type\": \"LORA\", \"target_modules\": [\"(\"], \"rank_pattern\": {\"(\": 2}}|regular",
                 "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"rank_pattern\": {\"up\": 0}}|must be from 1",
-                "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"modules_to_save\": [\"down\"]}|not supported",
+                "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"lora_bias\": true}|\"lora_bias\"",
+                "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"trainable_token_indices\": {\"e\": 3}}|trainable_token_indices.e",
+                "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"trainable_token_indices\": [3, 3]}|different rows",
+                "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"target_parameters\": [\"p\"]}|not supported",
                 "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"init_lora_weights\": \"pissa\"}|pissa",
                 "{\"peft_type\": \"LORA\", \"target_modules\": [\"up\"], \"rank_pattern\": {\"up\": 2.5}}|rank_pattern.up",
                 "[1]|expected a JSON object",

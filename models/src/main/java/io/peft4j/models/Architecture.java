@@ -1,6 +1,7 @@
 package io.peft4j.models;
 
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the decoder has to know to be built: sizes, constants and module names. A family reads it
@@ -10,11 +11,13 @@ import java.util.List;
  * @param hiddenSize the width of the residual stream
  * @param headDim the width of one attention head, even
  * @param contextLength the longest sequence
- * @param ropeTheta the base of the rotary embedding's wavelengths
+ * @param rotary the rotary positions
  * @param normEpsilon what is added to the mean square in a norm
  * @param queryKeyNorm whether queries and keys are normed before they are rotated
+ * @param biases which linear layers have a bias; the head has none
  * @param tiedHead whether the output embedding is the token embeddings' matrix
  * @param layers the sizes of each layer
+ * @param experts the experts of every layer's feed-forward network; null if it is one network
  * @param names what the modules are called
  */
 record Architecture(
@@ -22,11 +25,13 @@ record Architecture(
         int hiddenSize,
         int headDim,
         int contextLength,
-        double ropeTheta,
+        RotaryEmbedding rotary,
         double normEpsilon,
         boolean queryKeyNorm,
+        Biases biases,
         boolean tiedHead,
         List<LayerShape> layers,
+        @Nullable Experts experts,
         ModuleNames names) {
 
     Architecture {

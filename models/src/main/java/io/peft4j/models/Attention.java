@@ -7,48 +7,57 @@ import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
 import io.peft4j.adapters.AdaptableLinear;
 import io.peft4j.torch.TextModule;
+import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Causal self-attention with grouped queries (Ainslie et al., arXiv:2305.13245) and rotary
  * positions (Su et al., arXiv:2104.09864, the half-rotated layout); optionally with norms on
- * queries and keys. One fused projection gives all queries, then all keys, then all values.
+ * queries and keys, and a window beyond which tokens do not see.
  */
 final class Attention extends NamedBlock {
 
-    private final AdaptableLinear queryKeyValue;
+    private final Projections queryKeyValue;
     private final @Nullable RmsNorm queryNorm;
     private final @Nullable RmsNorm keyNorm;
     private final AdaptableLinear output;
     private final int keyValueHeads;
+    private final int headDim;
+    private final OptionalInt window;
 
     Attention(Architecture architecture, LayerShape shape) {
         ModuleNames names = architecture.names();
         int hidden = architecture.hiddenSize();
-        int dim = architecture.headDim();
+        headDim = architecture.headDim();
         keyValueHeads = shape.keyValueHeads();
+        window = shape.window();
+        long queries = (long) shape.queryHeads() * headDim;
+        long keys = (long) keyValueHeads * headDim;
         queryKeyValue =
-                addChildBlock(
+                new Projections(
                         names.queryKeyValue(),
-                        AdaptableLinear.builder()
-                                .setFeatures(hidden, (long) shape.allHeads() * dim)
-                                .build());
+                        hidden,
+                        architecture.biases().queryKeyValue(),
+                        queries,
+                        keys,
+                        keys);
+        queryKeyValue.layers().forEach(this::addChildBlock);
         boolean normed = architecture.queryKeyNorm();
         double epsilon = architecture.normEpsilon();
-        queryNorm = normed ? addChildBlock(names.queryNorm(), new RmsNorm(dim, epsilon)) : null;
-        keyNorm = normed ? addChildBlock(names.keyNorm(), new RmsNorm(dim, epsilon)) : null;
+        queryNorm = normed ? addChildBlock(names.queryNorm(), new RmsNorm(headDim, epsilon)) : null;
+        keyNorm = normed ? addChildBlock(names.keyNorm(), new RmsNorm(headDim, epsilon)) : null;
         output =
                 addChildBlock(
                         names.attentionOutput(),
                         AdaptableLinear.builder()
-                                .setFeatures((long) shape.queryHeads() * dim, hidden)
+                                .setFeatures(queries, hidden)
+                                .optBias(architecture.biases().attentionOutput())
                                 .build());
     }
 
     NDArray apply(NDManager owner, NDArray x, Pass pass, KeyValueCache.@Nullable Layer cache) {
         try (NDManager scope = owner.newSubManager()) {
-            NDArray projected = pass.weights().linear(queryKeyValue, x);
-            projected.attach(scope);
+            NDList projected = queryKeyValue.apply(scope, x, pass.weights());
             NDList heads = heads(scope, projected, pass, cache);
             NDArray joined = attend(scope, heads, pass, cache);
             NDArray result = pass.weights().linear(output, joined);
@@ -59,19 +68,26 @@ final class Attention extends NamedBlock {
 
     /** Returns rotated queries and keys, and values. */
     private NDList heads(
-            NDManager scope, NDArray projected, Pass pass, KeyValueCache.@Nullable Layer cache) {
+            NDManager scope, NDList projected, Pass pass, KeyValueCache.@Nullable Layer cache) {
         TextModule kernels = Kernels.DECODER;
         NDArray headCount = Kernels.constant(keyValueHeads);
+        NDArray dim = Kernels.constant(headDim);
         NDArray position = cache == null ? Kernels.constant(0) : cache.position();
+        NDArray q = projected.get(0);
+        NDArray k = projected.get(1);
+        NDArray v = projected.get(2);
         if (queryNorm == null || keyNorm == null) {
             return kernels.callList(
-                    scope, "heads", projected, headCount, pass.cos(), pass.sin(), position);
+                    scope, "heads", q, k, v, headCount, dim, pass.cos(), pass.sin(), position);
         }
         return kernels.callList(
                 scope,
                 "normed_heads",
-                projected,
+                q,
+                k,
+                v,
                 headCount,
+                dim,
                 pass.cos(),
                 pass.sin(),
                 position,
@@ -82,24 +98,27 @@ final class Attention extends NamedBlock {
 
     private NDArray attend(
             NDManager scope, NDList heads, Pass pass, KeyValueCache.@Nullable Layer cache) {
+        TextModule kernels = Kernels.DECODER;
         NDArray q = heads.get(0);
         NDArray k = heads.get(1);
         NDArray v = heads.get(2);
-        TextModule kernels = Kernels.DECODER;
         NDArray headCount = Kernels.constant(keyValueHeads);
         if (cache != null) {
-            return kernels.call(
-                    scope,
-                    "cached_attention",
-                    q,
-                    k,
-                    v,
-                    headCount,
-                    cache.keys(),
-                    cache.values(),
-                    cache.position());
+            NDArray width = Kernels.constant(window.orElse(0));
+            NDList seen =
+                    kernels.callList(
+                            scope,
+                            "append",
+                            k,
+                            v,
+                            cache.keys(),
+                            cache.values(),
+                            cache.position(),
+                            width);
+            k = seen.get(0);
+            v = seen.get(1);
         }
-        NDArray mask = pass.mask();
+        NDArray mask = pass.masks().of(window);
         return mask == null
                 ? kernels.call(scope, "causal_attention", q, k, v, headCount)
                 : kernels.call(scope, "masked_attention", q, k, v, headCount, mask);

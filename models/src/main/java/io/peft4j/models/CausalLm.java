@@ -28,14 +28,21 @@ public final class CausalLm implements AutoCloseable {
 
     private final ModelConfig config;
     private final Dtype dtype;
+    private final CheckpointLayout layout;
     private final @Nullable Path source;
     private final NDManager manager;
     private final Decoder decoder;
     private final NextTokenLoss loss;
 
-    private CausalLm(ModelConfig config, Dtype dtype, @Nullable Path source, Device device) {
+    private CausalLm(
+            ModelConfig config,
+            Dtype dtype,
+            CheckpointLayout layout,
+            @Nullable Path source,
+            Device device) {
         this.config = config;
         this.dtype = dtype;
+        this.layout = layout;
         this.source = source;
         manager = NDManager.newBaseManager(device, "PyTorch");
         decoder = new Decoder(config.architecture());
@@ -58,15 +65,18 @@ public final class CausalLm implements AutoCloseable {
     public static CausalLm load(Path directory, Device device) throws IOException {
         ModelConfig config = ModelConfig.read(directory.resolve("config.json"));
         try (ShardedSafetensors checkpoint = ShardedSafetensors.open(directory)) {
-            Checkpoint.requireFits(checkpoint, config.tensors());
+            CheckpointLayout layout = config.layoutOf(checkpoint);
+            Map<String, StoredTensor> tensors = layout.tensors(config.tensors());
+            Checkpoint.requireFits(checkpoint, tensors, config::isRedundant);
             CausalLm model =
-                    new CausalLm(config, Checkpoint.commonDtype(checkpoint), directory, device);
+                    new CausalLm(
+                            config, Checkpoint.commonDtype(checkpoint), layout, directory, device);
             boolean loaded = false;
             try {
                 model.allocate();
                 Map<String, NDArray> targets = new LinkedHashMap<>();
                 model.parameters().forEach((name, p) -> targets.put(name, p.getArray()));
-                Checkpoint.copy(checkpoint, targets, model.manager);
+                Checkpoint.copy(checkpoint, tensors, targets, model.manager);
                 loaded = true;
                 return model;
             } finally {
@@ -90,14 +100,17 @@ public final class CausalLm implements AutoCloseable {
     public static ModelConfig verify(Path directory) throws IOException {
         ModelConfig config = ModelConfig.read(directory.resolve("config.json"));
         try (ShardedSafetensors checkpoint = ShardedSafetensors.open(directory)) {
-            Checkpoint.requireFits(checkpoint, config.tensors());
+            Checkpoint.requireFits(
+                    checkpoint,
+                    config.layoutOf(checkpoint).tensors(config.tensors()),
+                    config::isRedundant);
         }
         return config;
     }
 
     /**
      * Creates a model with random weights: matrices are normal with the config's {@code
-     * initializer_range} as standard deviation, norms are ones.
+     * initializer_range} as standard deviation, norms are ones, biases zeros.
      *
      * @param config the config
      * @param device where the weights will be
@@ -105,7 +118,7 @@ public final class CausalLm implements AutoCloseable {
      * @return the model; close it
      */
     public static CausalLm create(ModelConfig config, Device device, long seed) {
-        CausalLm model = new CausalLm(config, Dtype.F32, null, device);
+        CausalLm model = new CausalLm(config, Dtype.F32, CheckpointLayout.PLAIN, null, device);
         model.allocate();
         try (RowWriter writer = new RowWriter(model.manager)) {
             model.parameters()
@@ -122,13 +135,18 @@ public final class CausalLm implements AutoCloseable {
 
     private static void fill(RowWriter writer, Parameter parameter, double deviation, long seed) {
         Random random = new Random(seed); // its Gaussian numbers are specified
-        boolean norm = parameter.getType() == Parameter.Type.GAMMA;
+        Parameter.Type type = parameter.getType();
         Shape shape = parameter.getShape();
         int chunk = RowWriter.chunkElements(shape);
         for (long first = 0; first < shape.size(); first += chunk) {
             float[] values = new float[(int) Math.min(chunk, shape.size() - first)];
             for (int i = 0; i < values.length; i++) {
-                values[i] = norm ? 1 : (float) (deviation * random.nextGaussian());
+                values[i] =
+                        switch (type) {
+                            case GAMMA -> 1;
+                            case BIAS -> 0;
+                            default -> (float) (deviation * random.nextGaussian());
+                        };
             }
             writer.put(parameter.getArray(), first, FloatBuffer.wrap(values));
         }
@@ -247,6 +265,27 @@ public final class CausalLm implements AutoCloseable {
      * @throws IllegalStateException if no parameter requires a gradient
      */
     public double[] backward(NDArray ids, NDArray labels, double divisor) {
+        return backward(ids, null, labels, divisor);
+    }
+
+    /**
+     * Runs a batch forward with dropout and backward, as {@link #backward(NDArray, NDArray,
+     * double)}, and is told which tokens are padding. It matters in two cases: padding may be on
+     * the left, and it does not count in the loss that keeps the routers of experts balanced. That
+     * loss takes part if the config's {@code output_router_logits} is true: {@code
+     * router_aux_loss_coef} times the share of the step's labels that this batch has ({@code labels
+     * / divisor}).
+     *
+     * @param ids as in {@link #rowLosses}
+     * @param attentionMask INT64 (B, S), 1 for tokens and 0 for padding; null if there is none
+     * @param labels as in {@link #rowLosses}
+     * @param divisor usually the number of labelled tokens of the whole optimizer step
+     * @return as in {@link #rowLosses}; the routers' loss is not in it
+     * @throws InvalidTokensException as {@link #rowLosses}
+     * @throws IllegalStateException if no parameter requires a gradient
+     */
+    public double[] backward(
+            NDArray ids, @Nullable NDArray attentionMask, NDArray labels, double divisor) {
         if (!decoder.isTrainable()) {
             throw new IllegalStateException(
                     "expected a parameter that requires a gradient, but all are frozen: attach an"
@@ -254,22 +293,47 @@ public final class CausalLm implements AutoCloseable {
         }
         try (NDManager step = manager.newSubManager()) {
             Labels targets = Labels.of(ids, labels, config.vocabularySize());
-            return loss.backward(step, weights(step, true), ids, targets, divisor);
+            return loss.backward(step, weights(step, true), ids, attentionMask, targets, divisor);
+        }
+    }
+
+    /**
+     * Computes how unevenly the routers send tokens to experts: 1 per chosen expert if all get the
+     * same, up to the number of experts if few get all.
+     *
+     * @param ids token ids, INT64 (B, S)
+     * @param attentionMask as in {@link #logits}
+     * @return the loss, not multiplied by {@code router_aux_loss_coef}
+     * @throws InvalidTokensException as {@link #logits}
+     * @throws IllegalStateException if the model has no experts
+     */
+    public double routerLoss(NDArray ids, @Nullable NDArray attentionMask) {
+        Experts experts = config.architecture().experts();
+        if (experts == null) {
+            throw new IllegalStateException(
+                    "expected a mixture of experts, found the family " + config.modelType());
+        }
+        try (GradMode off = GradMode.disabled();
+                NDManager step = manager.newSubManager()) {
+            Routing routing = new Routing(step, experts, attentionMask);
+            decoder.hidden(step, weights(step, false), ids, attentionMask, null, routing);
+            return routing.auxiliaryLoss().getFloat();
         }
     }
 
     /**
      * Saves a complete Hugging Face directory: the weights as {@code model.safetensors}, {@code
      * config.json} with their element type, and the tokenizer's and other small files of the
-     * directory that the model was loaded from. An adapter that is attached and not merged is not
-     * in it. Either all files are replaced or none.
+     * directory that the model was loaded from. Experts are kept as in that directory, each in its
+     * own tensors or all in one. An adapter that is attached and not merged is not in it. Either
+     * all files are replaced or none.
      *
      * @param directory the directory; made if it is missing
      * @param type the element type of the weights, floating-point
      * @throws IOException if writing fails
      */
     public void save(Path directory, Dtype type) throws IOException {
-        ModelDirectory.write(directory, type, config, parameters(), source);
+        ModelDirectory.write(directory, type, config, layout, parameters(), source);
     }
 
     /** Frees the weights; a second call does nothing. */

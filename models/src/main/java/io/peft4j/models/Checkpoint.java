@@ -7,10 +7,14 @@ import io.peft4j.safetensors.Dtype;
 import io.peft4j.safetensors.TensorInfo;
 import io.peft4j.safetensors.TensorReader;
 import java.io.IOException;
+import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /** Compares a checkpoint's tensors with the model's, and copies them in as float32. */
 final class Checkpoint {
@@ -22,14 +26,21 @@ final class Checkpoint {
     /**
      * Checks names, types and shapes, before any memory is taken.
      *
+     * @param reader the checkpoint
+     * @param expected the tensors by name
+     * @param redundant tells which other tensors may be there
      * @throws CheckpointException if they differ; the message lists everything
      */
-    static void requireFits(TensorReader reader, Map<String, Shape> expected)
+    static void requireFits(
+            TensorReader reader,
+            Map<String, StoredTensor> expected,
+            Predicate<TensorInfo> redundant)
             throws CheckpointException {
         List<String> missing = new ArrayList<>();
         List<String> wrong = new ArrayList<>();
         expected.forEach(
-                (name, shape) -> {
+                (name, tensor) -> {
+                    Shape shape = tensor.shape();
                     TensorInfo found = reader.find(name);
                     if (found == null) {
                         missing.add(name);
@@ -45,7 +56,12 @@ final class Checkpoint {
                     }
                 });
         List<String> unexpected =
-                reader.names().stream().filter(name -> !expected.containsKey(name)).toList();
+                reader.names().stream()
+                        .filter(
+                                name ->
+                                        !expected.containsKey(name)
+                                                && !isRedundant(reader.find(name), redundant))
+                        .toList();
         if (!missing.isEmpty() || !wrong.isEmpty() || !unexpected.isEmpty()) {
             throw new CheckpointException(
                     reader.path()
@@ -56,17 +72,48 @@ final class Checkpoint {
         }
     }
 
-    /** Copies every tensor, F16 and BF16 exactly, F64 rounded. */
-    static void copy(TensorReader reader, Map<String, NDArray> targets, NDManager manager)
+    /**
+     * Copies every tensor, F16 and BF16 exactly, F64 rounded.
+     *
+     * @param reader the checkpoint
+     * @param tensors its tensors by name
+     * @param targets the parameters by name
+     * @param manager owns what is needed meanwhile
+     */
+    static void copy(
+            TensorReader reader,
+            Map<String, StoredTensor> tensors,
+            Map<String, NDArray> targets,
+            NDManager manager)
             throws IOException {
         try (RowWriter writer = new RowWriter(manager)) {
-            for (Map.Entry<String, NDArray> entry : targets.entrySet()) {
-                NDArray target = entry.getValue();
+            for (Map.Entry<String, StoredTensor> entry : tensors.entrySet()) {
+                List<NDArray> parts = new ArrayList<>();
+                for (String parameter : entry.getValue().parameters()) {
+                    parts.add(Objects.requireNonNull(targets.get(parameter), parameter));
+                }
                 reader.forEachFloatChunk(
                         reader.tensor(entry.getKey()),
-                        RowWriter.chunkElements(target.getShape()),
-                        (first, values) -> writer.put(target, first, values));
+                        RowWriter.chunkElements(parts.get(0).getShape()),
+                        (first, values) -> put(writer, parts, first, values));
             }
+        }
+    }
+
+    /** Writes whole rows into tensors that lie one behind the other. */
+    private static void put(RowWriter writer, List<NDArray> parts, long first, FloatBuffer values) {
+        long begin = 0;
+        int end = values.limit();
+        for (NDArray part : parts) {
+            long left = begin + part.size() - first;
+            if (left > 0 && values.hasRemaining()) {
+                int count = (int) Math.min(left, values.remaining());
+                values.limit(values.position() + count);
+                writer.put(part, first - begin, values);
+                values.position(values.limit()).limit(end);
+                first += count;
+            }
+            begin += part.size();
         }
     }
 
@@ -79,6 +126,11 @@ final class Checkpoint {
                         .distinct()
                         .toList();
         return dtypes.size() == 1 ? dtypes.get(0) : Dtype.F32;
+    }
+
+    private static boolean isRedundant(
+            @Nullable TensorInfo tensor, Predicate<TensorInfo> redundant) {
+        return tensor != null && redundant.test(tensor);
     }
 
     private static boolean hasShape(TensorInfo tensor, Shape shape) {

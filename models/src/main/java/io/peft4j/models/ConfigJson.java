@@ -7,7 +7,10 @@ import com.google.gson.JsonPrimitive;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.BiFunction;
+import java.util.function.Predicate;
 
 /**
  * A {@code config.json} behind typed getters that name file and key when a value is not what it
@@ -17,6 +20,8 @@ import java.util.function.BiFunction;
  * @param json the object; not to be changed
  */
 record ConfigJson(String source, JsonObject json) {
+
+    private static final int MAX_LAYERS = 1000;
 
     boolean has(String key) {
         JsonElement value = json.get(key);
@@ -54,6 +59,15 @@ record ConfigJson(String source, JsonObject json) {
         return size;
     }
 
+    /** Reads how many layers there are: blocks are built before a checkpoint can contradict. */
+    int layerCount(String key, Integer... orElse) {
+        int count = size(key, orElse);
+        if (count > MAX_LAYERS) {
+            throw wrong(key, "at most " + MAX_LAYERS, count);
+        }
+        return count;
+    }
+
     /** Reads a number or a list of numbers; empty if there is none. */
     List<Double> numbers(String key) {
         List<Double> numbers = new ArrayList<>();
@@ -61,11 +75,47 @@ record ConfigJson(String source, JsonObject json) {
         return numbers;
     }
 
+    /** Reads a list of strings; empty if there is none. */
+    List<String> strings(String key) {
+        List<String> strings = new ArrayList<>();
+        elements(key)
+                .forEach(
+                        element ->
+                                strings.add(
+                                        primitive(key, element, "strings", JsonPrimitive::isString)
+                                                .getAsString()));
+        return strings;
+    }
+
     /** Reads a whole number or a list of them; empty if there is none. */
     List<Integer> integers(String key) {
         List<Integer> integers = new ArrayList<>();
         elements(key).forEach(element -> integers.add(asInteger(key, element)));
         return integers;
+    }
+
+    /** Reads an object, whose own messages name this key too. */
+    Optional<ConfigJson> object(String key) {
+        if (!has(key)) {
+            return Optional.empty();
+        }
+        if (json.get(key) instanceof JsonObject object) {
+            return Optional.of(new ConfigJson(source + ": \"" + key + "\"", object));
+        }
+        throw wrong(key, "an object", json.get(key));
+    }
+
+    /** Returns a config of the same file without keys. */
+    ConfigJson empty() {
+        return new ConfigJson(source, new JsonObject());
+    }
+
+    /** Refuses all strings but some. */
+    void require(String key, String orElse, Set<String> supported) {
+        String value = string(key).orElse(orElse);
+        if (!supported.contains(value)) {
+            throw wrong(key, "one of " + new TreeSet<>(supported), "\"" + value + "\"");
+        }
     }
 
     boolean isList(String key) {
@@ -106,10 +156,7 @@ record ConfigJson(String source, JsonObject json) {
     }
 
     private JsonPrimitive primitive(
-            String key,
-            JsonElement value,
-            String expected,
-            java.util.function.Predicate<JsonPrimitive> fits) {
+            String key, JsonElement value, String expected, Predicate<JsonPrimitive> fits) {
         if (value instanceof JsonPrimitive primitive && fits.test(primitive)) {
             return primitive;
         }

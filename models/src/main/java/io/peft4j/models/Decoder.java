@@ -109,6 +109,21 @@ public final class Decoder extends NamedBlock implements AdapterHost {
             NDArray ids,
             @Nullable NDArray tokens,
             @Nullable KeyValueCache cache) {
+        return hidden(owner, weights, ids, tokens, cache, null);
+    }
+
+    /**
+     * Computes the last hidden states, as above, and keeps what the routers of experts decided.
+     *
+     * @param routing takes the routers' scores, and has the same tokens; null if nobody wants them
+     */
+    NDArray hidden(
+            NDManager owner,
+            Weights weights,
+            NDArray ids,
+            @Nullable NDArray tokens,
+            @Nullable KeyValueCache cache,
+            @Nullable Routing routing) {
         long[] values = TokenChecks.read("token ids", ids);
         int columns = Math.toIntExact(ids.getShape().get(1));
         TokenChecks.requireInVocabulary(values, columns, architecture.vocabularySize());
@@ -119,27 +134,22 @@ public final class Decoder extends NamedBlock implements AdapterHost {
         }
         NDList table = rotary.of(end, body.embeddings().weight().getArray());
         try (NDManager scope = owner.newSubManager()) {
-            NDArray mask = tokens == null ? null : mask(scope, ids, tokens);
-            Pass pass = new Pass(weights, table.get(0), table.get(1), mask, cache);
+            AttentionMasks masks =
+                    tokens == null
+                            ? AttentionMasks.causal(scope, columns)
+                            : AttentionMasks.padded(scope, ids, tokens);
+            Experts experts = architecture.experts();
+            Routing routes =
+                    routing == null && experts != null && tokens != null
+                            ? new Routing(scope, experts, tokens)
+                            : routing;
+            Pass pass = new Pass(weights, table.get(0), table.get(1), masks, cache, routes);
             NDArray hidden = body.apply(owner, ids, pass);
             if (cache != null) {
                 cache.advance(columns);
             }
             return hidden;
         }
-    }
-
-    /** Returns null where the causal mask is enough: padding on the right is never looked at. */
-    private static @Nullable NDArray mask(NDManager scope, NDArray ids, NDArray tokens) {
-        long[] flags = TokenChecks.read("the attention mask", tokens);
-        TokenChecks.requireShape("an attention mask", ids.getShape(), tokens.getShape());
-        int columns = Math.toIntExact(ids.getShape().get(1));
-        for (int i = 0; i < flags.length; i++) {
-            if (i % columns != 0 && flags[i - 1] == 0 && flags[i] != 0) {
-                return Kernels.DECODER.call(scope, "additive_mask", tokens);
-            }
-        }
-        return null;
     }
 
     /** Projects hidden states (…, H) to logits (…, V), adapted if the head is. */

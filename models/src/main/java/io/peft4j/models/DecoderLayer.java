@@ -20,7 +20,7 @@ final class DecoderLayer extends NamedBlock {
         int hidden = architecture.hiddenSize();
         double epsilon = architecture.normEpsilon();
         attention = addChildBlock(names.attention(), new Attention(architecture, shape));
-        feedForward = addChildBlock(names.feedForward(), new FeedForward(architecture, shape));
+        feedForward = addChildBlock(names.feedForward(), FeedForward.of(architecture, shape));
         feedForwardNorm = addChildBlock(names.feedForwardNorm(), new RmsNorm(hidden, epsilon));
         attentionNorm = addChildBlock(names.attentionNorm(), new RmsNorm(hidden, epsilon));
     }
@@ -33,7 +33,10 @@ final class DecoderLayer extends NamedBlock {
             NDArray h = attended.add(x); // in scope: a result belongs to its first operand's owner
             NDArray fed =
                     feedForward.apply(
-                            scope, feedForwardNorm.apply(scope, h, pass.weights()), pass.weights());
+                            scope,
+                            feedForwardNorm.apply(scope, h, pass.weights()),
+                            pass.weights(),
+                            pass.routing());
             NDArray result = fed.add(h);
             result.attach(owner);
             return result;

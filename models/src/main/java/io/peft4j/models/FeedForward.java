@@ -5,38 +5,28 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
-import io.peft4j.adapters.AdaptableLinear;
 import org.jspecify.annotations.Nullable;
 
-/** The gated feed-forward network SwiGLU (Shazeer, arXiv:2002.05202): down(silu(gate) * up). */
-final class FeedForward extends NamedBlock {
+/** What follows the attention in a layer: x (B, S, H) gives (B, S, H), each token by itself. */
+abstract class FeedForward extends NamedBlock {
 
-    private final AdaptableLinear gateUp;
-    private final AdaptableLinear down;
-
-    FeedForward(Architecture architecture, LayerShape shape) {
-        ModuleNames names = architecture.names();
-        int hidden = architecture.hiddenSize();
-        int width = shape.ffnWidth();
-        gateUp =
-                addChildBlock(
-                        names.gateUp(),
-                        AdaptableLinear.builder().setFeatures(hidden, 2L * width).build());
-        down =
-                addChildBlock(
-                        names.down(), AdaptableLinear.builder().setFeatures(width, hidden).build());
+    static FeedForward of(Architecture architecture, LayerShape shape) {
+        Experts experts = architecture.experts();
+        return experts == null
+                ? new GatedFeedForward(architecture, shape)
+                : new MixtureOfExperts(architecture, shape, experts);
     }
 
-    NDArray apply(NDManager owner, NDArray x, Weights weights) {
-        try (NDManager scope = owner.newSubManager()) {
-            NDArray both = weights.linear(gateUp, x);
-            both.attach(scope);
-            NDArray gated = Kernels.DECODER.call(scope, "swiglu", both);
-            NDArray result = weights.linear(down, gated);
-            result.attach(owner);
-            return result;
-        }
-    }
+    /**
+     * Computes the result.
+     *
+     * @param owner owns the result
+     * @param x (B, S, H)
+     * @param weights how parameters are read
+     * @param routing which tokens go to experts, if there are any, and takes the router's scores;
+     *     null if all do and nobody wants to know
+     */
+    abstract NDArray apply(NDManager owner, NDArray x, Weights weights, @Nullable Routing routing);
 
     @Override
     protected NDList forwardInternal(
@@ -46,6 +36,6 @@ final class FeedForward extends NamedBlock {
             @Nullable PairList<String, Object> params) {
         NDArray x = inputs.singletonOrThrow();
         Weights weights = new Weights(parameterStore, x.getDevice(), training);
-        return new NDList(apply(x.getManager(), x, weights));
+        return new NDList(apply(x.getManager(), x, weights, null));
     }
 }

@@ -34,6 +34,7 @@ public final class Generator {
         requireRoom(model, prompt, config);
         long[] generated = new long[config.maxNewTokens()];
         TokenSampler sampler = new TokenSampler(config);
+        RotaryScaling scaling = model.block().architecture().rotary().scaling();
         try (GradMode off = GradMode.disabled();
                 NDManager scope = model.manager().newSubManager();
                 KeyValueCache cache =
@@ -42,6 +43,7 @@ public final class Generator {
                                 model.block().architecture(),
                                 1,
                                 prompt.length + config.maxNewTokens())) {
+            long[] text = Arrays.copyOf(prompt, prompt.length + generated.length);
             long[] next = prompt;
             for (int count = 0; count < generated.length; count++) {
                 long token = sampler.choose(lastLogits(model, scope, next, cache));
@@ -50,7 +52,14 @@ public final class Generator {
                 if (config.eosIds().contains(token)) {
                     return Arrays.copyOf(generated, count + 1);
                 }
-                next = new long[] {token};
+                int length = prompt.length + count + 1;
+                text[length - 1] = token;
+                if (scaling.regime(length) == scaling.regime(cache.length())) {
+                    next = new long[] {token};
+                } else { // all keys were rotated by frequencies that are now others
+                    cache.clear();
+                    next = Arrays.copyOf(text, length);
+                }
             }
             return generated;
         }

@@ -71,6 +71,11 @@ final class KeyValueCache implements AutoCloseable {
         position = host.create((long) length);
     }
 
+    /** Forgets all tokens. */
+    void clear() {
+        advance(-length);
+    }
+
     @Override
     public void close() {
         manager.close();

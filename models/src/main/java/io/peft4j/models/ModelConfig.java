@@ -4,6 +4,8 @@ import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.peft4j.safetensors.Dtype;
+import io.peft4j.safetensors.TensorInfo;
+import io.peft4j.safetensors.TensorReader;
 import io.peft4j.text.StrictJson;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -197,7 +199,8 @@ public final class ModelConfig {
     /**
      * Returns the modules that adapters target unless told otherwise.
      *
-     * @return the names of the family's linear layers, without the head
+     * @return the names of the family's linear layers, without the head and without the experts of
+     *     a mixture, which are adapted if they are named
      */
     public List<String> defaultTargetModules() {
         return family.targetModules();
@@ -214,6 +217,34 @@ public final class ModelConfig {
 
     Architecture architecture() {
         return architecture;
+    }
+
+    /** Returns the layout of a checkpoint: the one of which the fewest tensors are missing. */
+    CheckpointLayout layoutOf(TensorReader checkpoint) {
+        Map<String, Shape> parameters = tensors();
+        CheckpointLayout best = CheckpointLayout.PLAIN;
+        long fewest = best.missingIn(checkpoint, parameters);
+        for (CheckpointLayout layout : family.fusedLayouts(architecture)) {
+            long missing = layout.missingIn(checkpoint, parameters);
+            if (missing < fewest) {
+                best = layout;
+                fewest = missing;
+            }
+        }
+        return best;
+    }
+
+    /**
+     * Tells which tensors of a checkpoint say nothing: a head beside the embeddings that it is tied
+     * to, and the tables of rotary positions in old files.
+     */
+    boolean isRedundant(TensorInfo tensor) {
+        boolean head =
+                architecture.tiedHead()
+                        && tensor.name().equals(architecture.names().head() + ".weight")
+                        && tensor.shape()
+                                .equals(List.of((long) vocabularySize(), (long) hiddenSize()));
+        return head || tensor.name().endsWith(".rotary_emb.inv_freq");
     }
 
     /** Returns the content with the element type of the weights that will lie beside it. */

@@ -1,5 +1,6 @@
 package io.peft4j.models;
 
+import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
@@ -46,6 +47,7 @@ final class ModelDirectory {
             Path directory,
             Dtype dtype,
             ModelConfig config,
+            CheckpointLayout layout,
             Map<String, Parameter> parameters,
             @Nullable Path source)
             throws IOException {
@@ -65,9 +67,13 @@ final class ModelDirectory {
                 }
             }
         }
+        Map<String, Shape> shapes = new LinkedHashMap<>();
+        parameters.forEach((name, parameter) -> shapes.put(name, parameter.getShape()));
         Map<String, ParameterSource> tensors = new LinkedHashMap<>();
-        parameters.forEach(
-                (name, parameter) -> tensors.put(name, new ParameterSource(dtype, parameter)));
+        layout.tensors(shapes)
+                .forEach(
+                        (name, tensor) ->
+                                tensors.put(name, ParameterSource.of(dtype, tensor, parameters)));
         Path weights = directory.resolve("model.safetensors");
         writers.put(weights, SafetensorsWriter.writer(weights, tensors, SafetensorsWriter.PYTORCH));
         AtomicFiles.writeTogether(writers);

@@ -6,7 +6,14 @@ import java.util.stream.Collectors;
 /** The families this library has. */
 final class ModelFamilies {
 
-    private static final List<ModelFamily> ALL = List.of(new OpenElm());
+    private static final List<ModelFamily> ALL =
+            List.of(
+                    new OpenElm(),
+                    new Llama(),
+                    new Mistral(),
+                    new Mixtral(),
+                    new Phi3(),
+                    new Qwen2());
 
     private ModelFamilies() {}
 

@@ -11,7 +11,10 @@ interface ModelFamily {
     /** Returns the {@code model_type} that this family's files carry. */
     String modelType();
 
-    /** Returns the names of all linear layers but the head, the default targets of adapters. */
+    /**
+     * Returns the default targets of adapters: the names of all linear layers but the head, without
+     * the experts of a mixture.
+     */
     List<String> targetModules();
 
     /**
@@ -21,4 +24,13 @@ interface ModelFamily {
      *     decoder does not have
      */
     Architecture architecture(ConfigJson config);
+
+    /**
+     * Returns how checkpoints may keep the parameters beside {@link CheckpointLayout#PLAIN}.
+     *
+     * @param architecture what {@link #architecture} read
+     */
+    default List<CheckpointLayout> fusedLayouts(Architecture architecture) {
+        return List.of();
+    }
 }

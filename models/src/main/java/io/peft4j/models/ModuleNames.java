@@ -1,5 +1,7 @@
 package io.peft4j.models;
 
+import java.util.List;
+
 /**
  * What a family calls the decoder's modules; a module's dotted path is its name in the checkpoint.
  *
@@ -10,13 +12,14 @@ package io.peft4j.models;
  * @param head the output embedding, if it is not the token embeddings' matrix
  * @param attentionNorm the norm before the attention
  * @param attention holds the attention's projections
- * @param queryKeyValue projects to all queries, then all keys, then all values
+ * @param queryKeyValue one fused projection to all queries, then all keys, then all values, or
+ *     three projections
  * @param queryNorm the norm of each query, if there is one
  * @param keyNorm the norm of each key, if there is one
  * @param attentionOutput projects the heads back
  * @param feedForwardNorm the norm before the feed-forward network
  * @param feedForward holds the feed-forward network's projections
- * @param gateUp projects to the gate, then to what it gates
+ * @param gateUp one fused projection to the gate, then to what it gates, or two projections
  * @param down projects back
  */
 record ModuleNames(
@@ -27,11 +30,17 @@ record ModuleNames(
         String head,
         String attentionNorm,
         String attention,
-        String queryKeyValue,
+        List<String> queryKeyValue,
         String queryNorm,
         String keyNorm,
         String attentionOutput,
         String feedForwardNorm,
         String feedForward,
-        String gateUp,
-        String down) {}
+        List<String> gateUp,
+        String down) {
+
+    ModuleNames {
+        queryKeyValue = List.copyOf(queryKeyValue);
+        gateUp = List.copyOf(gateUp);
+    }
+}

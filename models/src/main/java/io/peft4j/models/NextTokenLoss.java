@@ -7,6 +7,7 @@ import ai.djl.ndarray.NDManager;
 import io.peft4j.torch.GradMode;
 import io.peft4j.torch.Gradients;
 import io.peft4j.torch.Tensors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Next-token cross entropy, and its gradient, without all logits at once.
@@ -16,6 +17,9 @@ import io.peft4j.torch.Tensors;
  * minus one at the target, and sent back through the head, which leaves the gradient by the chunk's
  * hidden states; when all chunks are done, their gradients go back through the layers in one pass.
  * A weight that is both head and embeddings gets its gradient from both sides.
+ *
+ * <p>With a mixture of experts whose config asks for it, the loss that keeps the routers balanced
+ * takes part in that pass, weighted by the share of the labels that the batch has of all.
  */
 final class NextTokenLoss {
 
@@ -38,7 +42,7 @@ final class NextTokenLoss {
         }
         try (GradMode off = GradMode.disabled();
                 NDManager step = owner.newSubManager()) {
-            NDArray picked = picked(step, weights, ids, labels);
+            NDArray picked = picked(step, weights, ids, null, labels, null);
             for (int from = 0; from < labels.count(); from += chunkRows()) {
                 int to = Math.min(labels.count(), from + chunkRows());
                 try (NDManager scope = step.newSubManager()) {
@@ -56,9 +60,16 @@ final class NextTokenLoss {
     /**
      * Adds the gradient of the sum of all losses divided by a divisor to whatever parameters
      * require one, and returns each row's sum of losses.
+     *
+     * @param tokens (B, S), 1 for tokens and 0 for padding; null if there is none that matters
      */
     double[] backward(
-            NDManager owner, Weights weights, NDArray ids, Labels labels, double divisor) {
+            NDManager owner,
+            Weights weights,
+            NDArray ids,
+            @Nullable NDArray tokens,
+            Labels labels,
+            double divisor) {
         double[] sums = new double[labels.rows()];
         if (labels.count() == 0) {
             return sums;
@@ -67,7 +78,8 @@ final class NextTokenLoss {
                 NDManager step = owner.newSubManager();
                 NDManager host = step.newSubManager(Device.cpu())) {
             NDArray scale = host.create(1 / divisor);
-            NDArray picked = picked(step, weights, ids, labels);
+            Routing routing = routing(step, tokens);
+            NDArray picked = picked(step, weights, ids, tokens, labels, routing);
             NDArray upstream = step.create(picked.getShape());
             for (int from = 0; from < labels.count(); from += chunkRows()) {
                 int to = Math.min(labels.count(), from + chunkRows());
@@ -83,10 +95,22 @@ final class NextTokenLoss {
                 }
             }
             if (Kernels.isTracked(picked)) { // else nothing below the head is trained
-                Gradients.backward(picked, upstream);
+                if (routing == null) {
+                    Gradients.backward(picked, upstream);
+                } else {
+                    routing.backward(picked, upstream, labels.count() / divisor);
+                }
             }
         }
         return sums;
+    }
+
+    /** Returns a record to fill if the routers' balance takes part in the loss. */
+    private @Nullable Routing routing(NDManager step, @Nullable NDArray tokens) {
+        Experts experts = decoder.architecture().experts();
+        return experts == null || experts.auxiliaryWeight().isEmpty()
+                ? null
+                : new Routing(step, experts, tokens);
     }
 
     private static NDList lossesAndGradient(
@@ -97,9 +121,15 @@ final class NextTokenLoss {
     }
 
     /** Returns the hidden states (N, H) that predict the labels. */
-    private NDArray picked(NDManager step, Weights weights, NDArray ids, Labels labels) {
+    private NDArray picked(
+            NDManager step,
+            Weights weights,
+            NDArray ids,
+            @Nullable NDArray tokens,
+            Labels labels,
+            @Nullable Routing routing) {
         try (NDManager scope = step.newSubManager()) {
-            NDArray hidden = decoder.hidden(scope, weights, ids, null, null);
+            NDArray hidden = decoder.hidden(scope, weights, ids, tokens, null, routing);
             return Kernels.DECODER.call(step, "pick", hidden, labels.positions(scope));
         }
     }

@@ -13,9 +13,6 @@ final class OpenElm implements ModelFamily {
     // not in config.json: fixed in the published modeling code
     private static final double NORM_EPSILON = 1e-6;
 
-    // a guard: blocks are built before a checkpoint can contradict
-    private static final int MAX_LAYERS = 1000;
-
     private static final ModuleNames NAMES =
             new ModuleNames(
                     "transformer",
@@ -25,13 +22,13 @@ final class OpenElm implements ModelFamily {
                     "lm_head",
                     "attn_norm",
                     "attn",
-                    "qkv_proj",
+                    List.of("qkv_proj"),
                     "q_norm",
                     "k_norm",
                     "out_proj",
                     "ffn_norm",
                     "ffn",
-                    "proj_1",
+                    List.of("proj_1"),
                     "proj_2");
 
     @Override
@@ -46,8 +43,8 @@ final class OpenElm implements ModelFamily {
 
     @Override
     public Architecture architecture(ConfigJson config) {
-        require(config, "activation_fn_name", "swish", Set.of("swish", "silu"));
-        require(config, "normalization_layer_name", "rms_norm", Set.of("rms_norm"));
+        config.require("activation_fn_name", "swish", Set.of("swish", "silu"));
+        config.require("normalization_layer_name", "rms_norm", Set.of("rms_norm"));
         if (!config.flag("ffn_with_glu").orElse(true)) {
             throw config.wrong("ffn_with_glu", "true (a gated feed-forward network)", false);
         }
@@ -60,20 +57,22 @@ final class OpenElm implements ModelFamily {
                 config.size("model_dim", 2048),
                 headDim,
                 config.size("max_context_length", 2048),
-                config.number("rope_freq_constant").orElse(10000.0),
+                new RotaryEmbedding(
+                        config.number("rope_freq_constant").orElse(10000.0),
+                        headDim,
+                        new RotaryScaling.None()),
                 NORM_EPSILON,
                 config.flag("normalize_qk_projections").orElse(false),
+                Biases.NONE,
                 config.flag("share_input_output_layers").orElse(false),
                 layers(config),
+                null,
                 NAMES);
     }
 
     /** The lists of published files win over the multipliers they were made from. */
     private static List<LayerShape> layers(ConfigJson config) {
-        int count = config.size("num_transformer_layers", 12);
-        if (count > MAX_LAYERS) {
-            throw config.wrong("num_transformer_layers", "at most " + MAX_LAYERS, count);
-        }
+        int count = config.layerCount("num_transformer_layers", 12);
         int modelDim = config.size("model_dim", 2048);
         int groups = config.size("num_gqa_groups", 1);
         List<Integer> queryHeads =
@@ -133,13 +132,5 @@ final class OpenElm implements ModelFamily {
                     config.json().get(key));
         }
         return values;
-    }
-
-    private static void require(
-            ConfigJson config, String key, String orElse, Set<String> supported) {
-        String value = config.string(key).orElse(orElse);
-        if (!supported.contains(value)) {
-            throw config.wrong(key, "one of " + supported, "\"" + value + "\"");
-        }
     }
 }

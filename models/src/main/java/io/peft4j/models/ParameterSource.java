@@ -10,22 +10,36 @@ import io.peft4j.torch.GradMode;
 import java.io.IOException;
 import java.nio.channels.WritableByteChannel;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 
 /**
- * A float32 parameter on its way into a file, a few rows at a time.
+ * Float32 parameters on their way into one tensor of a file, a few rows at a time.
  *
  * @param dtype the element type in the file
- * @param parameter the parameter
+ * @param shape the tensor's shape
+ * @param parameters the parameters, one behind the other
  */
-record ParameterSource(Dtype dtype, Parameter parameter) implements TensorSource {
+record ParameterSource(Dtype dtype, List<Long> shape, List<Parameter> parameters)
+        implements TensorSource {
 
-    @Override
-    public List<Long> shape() {
-        return TensorSource.shape(parameter.getShape().getShape());
+    static ParameterSource of(Dtype dtype, StoredTensor tensor, Map<String, Parameter> parameters) {
+        return new ParameterSource(
+                dtype,
+                TensorSource.shape(tensor.shape().getShape()),
+                tensor.parameters().stream()
+                        .map(name -> Objects.requireNonNull(parameters.get(name), name))
+                        .toList());
     }
 
     @Override
     public void writeTo(WritableByteChannel channel) throws IOException {
+        for (Parameter parameter : parameters) {
+            write(parameter, channel);
+        }
+    }
+
+    private void write(Parameter parameter, WritableByteChannel channel) throws IOException {
         NDArray array = parameter.getArray();
         long size = array.size();
         int chunk = RowWriter.chunkElements(array.getShape());

@@ -7,36 +7,33 @@
     r = torch.rsqrt(torch.add(torch.mean(torch.square(xf), [-1], True), float(eps)))
     return torch.mul(torch.to(torch.mul(xf, r), ops.prim.dtype(x)), w)
 
-  # (S, D/2) each: cosine and sine of position / theta^(2 i / D). All in float32 as the published
-  # code has it: the angle's rounding grows with the position and must be the same.
-  def rotary_table(self, length: Tensor, dim: Tensor, theta: Tensor, like: Tensor) -> Tuple[Tensor, Tensor]:
-    d = int(dim)
-    device = ops.prim.device(like)
-    exponents = torch.div(torch.arange(0, d, 2, dtype=6, device=device), d)
-    inverse = torch.reciprocal(torch.pow(float(theta), exponents))
-    angles = torch.outer(torch.arange(int(length), dtype=6, device=device), inverse)
-    return (torch.cos(angles), torch.sin(angles))
-
-  # Rotates the pairs (x[i], x[i + D/2]) of the last axis.
+  # Rotates the pairs (x[i], x[i + n/2]) of the last axis' first n; the rest is passed on.
   def rotate(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     half = torch.size(cos, -1)
+    turned = torch.mul(half, 2)
     xf = torch.to(x, 6)
     a = torch.narrow(xf, -1, 0, half)
     b = torch.narrow(xf, -1, half, half)
-    y = torch.cat([torch.sub(torch.mul(a, cos), torch.mul(b, sin)), torch.add(torch.mul(b, cos), torch.mul(a, sin))], -1)
+    y0 = torch.sub(torch.mul(a, cos), torch.mul(b, sin))
+    y1 = torch.add(torch.mul(b, cos), torch.mul(a, sin))
+    rest = torch.sub(torch.size(x, -1), turned)
+    if torch.gt(rest, 0):
+      y = torch.cat([y0, y1, torch.narrow(xf, -1, turned, rest)], -1)
+    else:
+      y = torch.cat([y0, y1], -1)
     return torch.to(y, ops.prim.dtype(x))
 
-  # (B, S, (hk rep + 2 hk) D) -> (B, S, hk, rep, D), (B, S, hk, 1, D), (B, S, hk, 1, D)
-  def split(self, qkv: Tensor, heads: int, dim: int) -> Tuple[Tensor, Tensor, Tensor]:
-    b = torch.size(qkv, 0)
-    s = torch.size(qkv, 1)
-    all = torch.floordiv(torch.size(qkv, 2), dim)
-    queries = torch.sub(all, torch.mul(2, heads))
-    x = torch.view(qkv, [b, s, all, dim])
-    q = torch.view(torch.narrow(x, 2, 0, queries), [b, s, heads, torch.floordiv(queries, heads), dim])
-    k = torch.unsqueeze(torch.narrow(x, 2, queries, heads), 3)
-    v = torch.unsqueeze(torch.narrow(x, 2, torch.add(queries, heads), heads), 3)
-    return (q, k, v)
+  # (B, S, q + 2 kv) -> (B, S, q), (B, S, kv), (B, S, kv)
+  def split(self, qkv: Tensor, queries: Tensor, keys: Tensor) -> List[Tensor]:
+    return torch.split_with_sizes(qkv, [int(queries), int(keys), int(keys)], -1)
+
+  # (…, 2 F) -> (…, F), (…, F)
+  def halves(self, x: Tensor) -> List[Tensor]:
+    return torch.split(x, torch.floordiv(torch.size(x, -1), 2), -1)
+
+  # (B, S, hk n D) -> (B, S, hk, n, D)
+  def by_head(self, x: Tensor, heads: int, dim: int) -> Tensor:
+    return torch.view(x, [torch.size(x, 0), torch.size(x, 1), heads, -1, dim])
 
   # (B, S, hk, n, D) -> (B hk, n, S, D): libtorch's attention on the CPU reads beyond the keys when
   # there are fewer key-value heads than queries, so each key-value head becomes a row of the batch.
@@ -46,20 +43,25 @@
 
   def rotated_heads(self, q: Tensor, k: Tensor, v: Tensor, cos: Tensor, sin: Tensor, position: int) -> Tuple[Tensor, Tensor, Tensor]:
     s = torch.size(q, 1)
-    # (S, 1, 1, D/2): the same for all heads of a token
+    # (S, 1, 1, n/2): the same for all heads of a token
     c = torch.unsqueeze(torch.unsqueeze(torch.narrow(cos, 0, position, s), 1), 1)
     n = torch.unsqueeze(torch.unsqueeze(torch.narrow(sin, 0, position, s), 1), 1)
     return ((self).fold((self).rotate(q, c, n)), (self).fold((self).rotate(k, c, n)), (self).fold(v))
 
-  # Queries (B hk, rep, S, D), keys and values (B hk, 1, S, D), rotated for tokens from position on.
-  def heads(self, qkv: Tensor, kv_heads: Tensor, cos: Tensor, sin: Tensor, position: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
-    q, k, v = (self).split(qkv, int(kv_heads), torch.mul(2, torch.size(cos, 1)))
-    return (self).rotated_heads(q, k, v, cos, sin, int(position))
+  # (B, S, heads D) each -> queries (B hk, rep, S, D), keys and values (B hk, 1, S, D), rotated for
+  # tokens from position on.
+  def heads(self, q: Tensor, k: Tensor, v: Tensor, kv_heads: Tensor, dim: Tensor, cos: Tensor, sin: Tensor, position: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+    h = int(kv_heads)
+    d = int(dim)
+    return (self).rotated_heads((self).by_head(q, h, d), (self).by_head(k, h, d), (self).by_head(v, h, d), cos, sin, int(position))
 
   # The same with a norm on each query and key before they are rotated.
-  def normed_heads(self, qkv: Tensor, kv_heads: Tensor, cos: Tensor, sin: Tensor, position: Tensor, wq: Tensor, wk: Tensor, eps: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
-    q, k, v = (self).split(qkv, int(kv_heads), torch.mul(2, torch.size(cos, 1)))
-    return (self).rotated_heads((self).rms_norm(q, wq, eps), (self).rms_norm(k, wk, eps), v, cos, sin, int(position))
+  def normed_heads(self, q: Tensor, k: Tensor, v: Tensor, kv_heads: Tensor, dim: Tensor, cos: Tensor, sin: Tensor, position: Tensor, wq: Tensor, wk: Tensor, eps: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+    h = int(kv_heads)
+    d = int(dim)
+    q2 = (self).rms_norm((self).by_head(q, h, d), wq, eps)
+    k2 = (self).rms_norm((self).by_head(k, h, d), wk, eps)
+    return (self).rotated_heads(q2, k2, (self).by_head(v, h, d), cos, sin, int(position))
 
   # (B hk, rep, S, D) -> (B, S, hk rep D)
   def unfold_heads(self, o: Tensor, heads: int) -> Tensor:
@@ -71,42 +73,55 @@
   def share(self, k: Tensor, q: Tensor) -> Tensor:
     return torch.expand(k, [torch.size(k, 0), torch.size(q, 1), torch.size(k, 2), torch.size(k, 3)])
 
+  # Several tokens see themselves and those before; a single one sees all keys.
   def causal_attention(self, q: Tensor, k: Tensor, v: Tensor, kv_heads: Tensor) -> Tensor:
-    o = torch.scaled_dot_product_attention(q, (self).share(k, q), (self).share(v, q), None, 0., True)
+    o = torch.scaled_dot_product_attention(q, (self).share(k, q), (self).share(v, q), None, 0., torch.gt(torch.size(q, 2), 1))
     return (self).unfold_heads(o, int(kv_heads))
 
-  # (B, S) of ones for tokens -> (B, S, S), added to the scores: 0 where a token may look. The lowest
-  # finite number, not minus infinity: a padding row that may look nowhere must not become NaN.
-  def additive_mask(self, tokens: Tensor) -> Tensor:
+  # (B, S) of ones for tokens -> (B, S, S), added to the scores: 0 where a token may look, which is
+  # at most window tokens back, itself among them; no window if it is 0. The lowest finite number, not
+  # minus infinity: a padding row that may look nowhere must not become NaN.
+  def additive_mask(self, tokens: Tensor, window: Tensor) -> Tensor:
     b = torch.size(tokens, 0)
     s = torch.size(tokens, 1)
-    future = torch.triu(torch.ones([s, s], dtype=11, device=ops.prim.device(tokens)), 1)
-    hidden = torch.logical_or(torch.unsqueeze(torch.eq(tokens, 0), 1), future)
+    w = int(window)
+    all = torch.ones([s, s], dtype=11, device=ops.prim.device(tokens))
+    if torch.gt(w, 0):
+      unseen = torch.logical_or(torch.triu(all, 1), torch.tril(all, torch.neg(w)))
+    else:
+      unseen = torch.triu(all, 1)
+    hidden = torch.logical_or(torch.unsqueeze(torch.eq(tokens, 0), 1), unseen)
     return torch.masked_fill(torch.zeros([b, s, s], dtype=6, device=ops.prim.device(tokens)), hidden, -3.4028234663852886e+38)
 
+  # The mask is (B, S, S), or (1, S, S) for all rows.
   def masked_attention(self, q: Tensor, k: Tensor, v: Tensor, kv_heads: Tensor, mask: Tensor) -> Tensor:
     heads = int(kv_heads)
-    m = torch.unsqueeze(torch.repeat_interleave(mask, heads, 0), 1)
+    if torch.eq(torch.size(mask, 0), 1):
+      m = torch.unsqueeze(mask, 1)
+    else:
+      m = torch.unsqueeze(torch.repeat_interleave(mask, heads, 0), 1)
     o = torch.scaled_dot_product_attention(q, (self).share(k, q), (self).share(v, q), m, 0., False)
     return (self).unfold_heads(o, heads)
 
-  # Writes the new keys and values behind the old ones, then attends. One new token sees all of them;
-  # several are only possible at the start.
-  def cached_attention(self, q: Tensor, k: Tensor, v: Tensor, kv_heads: Tensor, keys: Tensor, values: Tensor, position: Tensor) -> Tensor:
+  # Writes new keys and values behind the old ones, and gives those that the new tokens may look at:
+  # for one token the last of them, as many as the window has if it is not 0. Several tokens are only
+  # possible at the start, and look at each other.
+  def append(self, k: Tensor, v: Tensor, keys: Tensor, values: Tensor, position: Tensor, window: Tensor) -> Tuple[Tensor, Tensor]:
     start = int(position)
     s = torch.size(k, 2)
-    end = torch.add(start, s)
     _0 = torch.copy_(torch.narrow(keys, 2, start, s), k)
     _1 = torch.copy_(torch.narrow(values, 2, start, s), v)
-    k2 = torch.narrow(keys, 2, 0, end)
-    v2 = torch.narrow(values, 2, 0, end)
-    o = torch.scaled_dot_product_attention(q, (self).share(k2, q), (self).share(v2, q), None, 0., torch.gt(s, 1))
-    return (self).unfold_heads(o, int(kv_heads))
+    w = int(window)
+    end = torch.add(start, s)
+    if torch.__and__(torch.gt(w, 0), torch.eq(s, 1)):
+      first = ops.prim.max(0, torch.sub(end, w))
+    else:
+      first = 0
+    n = torch.sub(end, first)
+    return (torch.narrow(keys, 2, first, n), torch.narrow(values, 2, first, n))
 
-  # (…, 2 F) -> (…, F): silu(gate) * up
-  def swiglu(self, x: Tensor) -> Tensor:
-    f = torch.floordiv(torch.size(x, -1), 2)
-    return torch.mul(torch.silu(torch.narrow(x, -1, 0, f)), torch.narrow(x, -1, f, f))
+  def swiglu(self, gate: Tensor, up: Tensor) -> Tensor:
+    return torch.mul(torch.silu(gate), up)
 
   # The rows (N, H) of h (B, S, H) flattened that have a label.
   def pick(self, h: Tensor, rows: Tensor) -> Tensor:

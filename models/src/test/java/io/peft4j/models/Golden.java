@@ -14,7 +14,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
 
-/** What PyTorch computed for the tiny OpenELM, and the tolerances within which we must agree. */
+/** What PyTorch computed for the tiny models, and the tolerances within which we must agree. */
 final class Golden implements AutoCloseable {
 
     static final double LOGITS = 2e-5;
@@ -40,8 +40,13 @@ final class Golden implements AutoCloseable {
     }
 
     static CausalLm load() {
+        return load("openelm/model");
+    }
+
+    /** Loads a model's directory. */
+    static CausalLm load(String name) {
         try {
-            return CausalLm.load(model(), Device.cpu());
+            return CausalLm.load(TestData.path("golden/" + name), Device.cpu());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -149,7 +149,7 @@ class ModelConfigTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "model_type | \"gpt2\" | supported families (openelm), found \"gpt2\"",
+                "model_type | \"gpt2\" | supported families (openelm, llama, mistral, mixtral, phi3, qwen2), found \"gpt2\"",
                 "model_type | null | \"model_type\" is missing",
                 "ffn_with_glu | false | \"ffn_with_glu\": expected true",
                 "activation_fn_name | \"gelu\" | \"activation_fn_name\": expected one of",

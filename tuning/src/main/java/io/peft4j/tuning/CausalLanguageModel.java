@@ -21,4 +21,9 @@ record CausalLanguageModel(CausalLm model) implements LanguageModel {
     public double[] backward(NDArray ids, NDArray labels, double divisor) {
         return model.backward(ids, labels, divisor);
     }
+
+    @Override
+    public double[] backward(NDArray ids, NDArray mask, NDArray labels, double divisor) {
+        return model.backward(ids, mask, labels, divisor);
+    }
 }

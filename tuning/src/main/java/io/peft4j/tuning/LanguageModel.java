@@ -43,4 +43,18 @@ public interface LanguageModel {
      * @return per row, the sum of −log p, not divided
      */
     double[] backward(NDArray ids, NDArray labels, double divisor);
+
+    /**
+     * Runs forward and backward as {@link #backward(NDArray, NDArray, double)}, and is told which
+     * tokens are padding, for models in which padding has an effect, as on the balance of experts.
+     *
+     * @param ids as in {@link #rowLosses}
+     * @param mask int64 (batch, length), 1 for tokens and 0 for padding
+     * @param labels as in {@link #rowLosses}
+     * @param divisor what the sum of the losses is divided by before backward
+     * @return per row, the sum of −log p, not divided
+     */
+    default double[] backward(NDArray ids, NDArray mask, NDArray labels, double divisor) {
+        return backward(ids, labels, divisor);
+    }
 }

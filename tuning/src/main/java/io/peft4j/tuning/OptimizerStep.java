@@ -110,7 +110,10 @@ final class OptimizerStep implements AutoCloseable {
                 sum +=
                         Arrays.stream(
                                         model.backward(
-                                                batch.ids(), batch.labels(), (double) labelled))
+                                                batch.ids(),
+                                                batch.mask(),
+                                                batch.labels(),
+                                                (double) labelled))
                                 .sum();
             }
         }

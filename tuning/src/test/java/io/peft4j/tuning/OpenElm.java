@@ -9,7 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The golden OpenELM and its batches. */
+/** The golden OpenELM and its batches, and those of the other families. */
 final class OpenElm {
 
     static final Path DIRECTORY = TestData.path("golden/openelm");
@@ -22,8 +22,12 @@ final class OpenElm {
 
     /** The padded batch as rows: padding is taken off, since batches pad by themselves. */
     static List<Example> paddedBatch() throws IOException {
+        return paddedBatch(DIRECTORY);
+    }
+
+    static List<Example> paddedBatch(Path directory) throws IOException {
         try (SafetensorsFile golden =
-                SafetensorsFile.open(DIRECTORY.resolve("golden.safetensors"))) {
+                SafetensorsFile.open(directory.resolve("golden.safetensors"))) {
             long[] ids = golden.toLongs("padded_input_ids");
             long[] labels = golden.toLongs("labels");
             long[] mask = golden.toLongs("attention_mask");
