@@ -2,12 +2,14 @@ package io.peft4j.adapters;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** Which adapters are in effect: for all threads, and within the scopes of one thread. */
 final class Activations {
 
     private final ThreadLocal<Deque<AdapterScope>> scopes =
             ThreadLocal.withInitial(ArrayDeque::new);
+    private final AtomicInteger openScopes = new AtomicInteger();
     private volatile ActiveSet everywhere = ActiveSet.NONE;
 
     ActiveSet everywhere() {
@@ -18,12 +20,28 @@ final class Activations {
         everywhere = active;
     }
 
-    /** Opens a scope of this thread, which counts instead of what is set until it is closed. */
+    /**
+     * Opens a scope of this thread, which counts instead of what is set until it is closed.
+     *
+     * @param active what is in effect in it, held for the scope
+     */
     AdapterScope open(ActiveSet active) {
-        Deque<AdapterScope> mine = scopes.get();
-        AdapterScope scope = new AdapterScope(active, mine);
-        mine.push(scope);
+        AdapterScope scope = new AdapterScope(active, this);
+        scopes.get().push(scope);
+        openScopes.incrementAndGet();
         return scope;
+    }
+
+    /** Ends a scope of this thread. */
+    void close(AdapterScope scope) {
+        scopes.get().remove(scope);
+        openScopes.decrementAndGet();
+        scope.active().release();
+    }
+
+    /** The number of open scopes of all threads. */
+    int openScopes() {
+        return openScopes.get();
     }
 
     ActiveSet current() {

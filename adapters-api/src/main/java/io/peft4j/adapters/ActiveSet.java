@@ -14,33 +14,53 @@ final class ActiveSet {
     static final ActiveSet NONE = new ActiveSet(List.of());
 
     private final List<Adapter> adapters;
-    private final Map<Parameter, List<Attachment>> attachments = new LinkedHashMap<>();
+    private final Map<Object, List<Attachment>> attachments = new LinkedHashMap<>();
 
     ActiveSet(List<Adapter> adapters) {
         this.adapters = List.copyOf(adapters);
         for (Adapter adapter : adapters) {
             for (Attachment attachment : adapter.attachments()) {
                 attachments
-                        .computeIfAbsent(attachment.weight().parameter(), p -> new ArrayList<>())
+                        .computeIfAbsent(attachment.weight().use(), use -> new ArrayList<>())
                         .add(attachment);
             }
         }
-        requireOneReplacementEach();
+        attachments.values().forEach(this::requireOneReplacement);
+        attachments.forEach(
+                (use, own) -> {
+                    Parameter parameter = own.get(0).weight().parameter();
+                    if (use != parameter) {
+                        requireOneReplacement(at(use, parameter));
+                    }
+                });
     }
 
     /** Copies that replace a weight do not add up as low-rank updates do. */
-    private void requireOneReplacementEach() {
-        for (List<Attachment> together : attachments.values()) {
-            if (together.size() > 1
-                    && together.stream().anyMatch(a -> a.state() instanceof WholeParameter)) {
-                throw new IllegalArgumentException(
-                        "adapters "
-                                + adapters.stream().map(Adapter::name).toList()
-                                + " cannot be active together: more than one changes "
-                                + together.get(0).path()
-                                + ", and one of them replaces it whole; activate one of them");
+    private void requireOneReplacement(List<Attachment> together) {
+        for (Attachment one : together) {
+            for (Attachment other : together) {
+                if (!one.equals(other) && one.state() instanceof WholeParameter) {
+                    throw together(one, "and one of them replaces it whole");
+                }
+                if (!one.equals(other)
+                        && one.state() instanceof TokenRows rows
+                        && other.state() instanceof TokenRows others
+                        && rows.overlaps(others)) {
+                    throw together(one, "each replaces the row of the same token");
+                }
             }
         }
+    }
+
+    private IllegalArgumentException together(Attachment at, String why) {
+        return new IllegalArgumentException(
+                "adapters "
+                        + adapters.stream().map(Adapter::name).toList()
+                        + " cannot be active together: more than one changes "
+                        + at.path()
+                        + ", "
+                        + why
+                        + "; activate one of them");
     }
 
     List<Adapter> adapters() {
@@ -54,6 +74,25 @@ final class ActiveSet {
     /** What stands in the place of a parameter, or null. */
     @Nullable List<Attachment> at(Parameter parameter) {
         return attachments.get(parameter);
+    }
+
+    /**
+     * What stands in the place of a parameter for one use of it; empty if nothing does. A tied use
+     * has what was attached to it, and what was attached to the parameter and reaches ties.
+     */
+    List<Attachment> at(Object use, Parameter parameter) {
+        List<Attachment> own = attachments.getOrDefault(use, List.of());
+        if (use == parameter) {
+            return own;
+        }
+        List<Attachment> all = new ArrayList<>();
+        for (Attachment attachment : attachments.getOrDefault(parameter, List.of())) {
+            if (attachment.reachesTies()) {
+                all.add(attachment);
+            }
+        }
+        all.addAll(own);
+        return all;
     }
 
     /** The attachments of each adapted weight. */

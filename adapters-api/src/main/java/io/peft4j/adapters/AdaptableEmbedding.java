@@ -1,6 +1,5 @@
 package io.peft4j.adapters;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -8,6 +7,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Parameter;
+import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
 import ai.djl.util.Preconditions;
@@ -35,15 +35,15 @@ public final class AdaptableEmbedding extends AbstractBlock {
 
     private final Parameter weight;
     private final long dimension;
-    private final List<String> tiedTo;
+    private volatile List<String> tiedTo;
 
     /**
      * Creates a table, not initialised.
      *
      * @param entries the number of rows
      * @param dimension the length of a row
-     * @param tiedTo the paths of modules that use the same weight, such as a tied output head; they
-     *     read it by {@link #tiedWeight}
+     * @param tiedTo the paths of modules that use the same weight by {@link #project}; an {@link
+     *     AdaptableLinear} that is tied to this table needs no mention
      */
     public AdaptableEmbedding(long entries, long dimension, List<String> tiedTo) {
         super(VERSION);
@@ -95,19 +95,32 @@ public final class AdaptableEmbedding extends AbstractBlock {
     }
 
     /**
-     * Reads the weight for a module that is tied to this one. An adapter on the embedding changes
-     * the embedding alone, as in PEFT; trained rows reach both.
+     * Uses the table as the weight of an output head, \(Y = XW^T\). An adapter on the embedding
+     * changes the embedding alone, as in PEFT, unless it is kept tied; trained rows reach both.
      *
+     * @param x the hidden states (…, dimension)
      * @param store where parameters are read from
-     * @param device the device
      * @param training whether gradients will be asked for
-     * @return the weight (entries, dimension)
+     * @return the logits (…, entries), of x's manager
      */
-    public NDArray tiedWeight(ParameterStore store, Device device, boolean training) {
+    public NDArray project(NDArray x, ParameterStore store, boolean training) {
         if (store instanceof AdaptedStore adapted) {
-            return adapted.tied(weight, device, training);
+            return adapted.linear(this, weight, null, x, training);
         }
-        return store.getValue(weight, device, training);
+        NDArray w = store.getValue(weight, x.getDevice(), training);
+        return Linear.linear(x, w).singletonOrThrow();
+    }
+
+    /**
+     * Says that no module uses the table by {@link #project} any more, as when the output head gets
+     * a copy of its own.
+     */
+    public void untie() {
+        tiedTo = List.of();
+    }
+
+    List<String> tiedTo() {
+        return tiedTo;
     }
 
     /** {@inheritDoc} */

@@ -30,6 +30,7 @@ public final class AdaptableLinear extends AbstractBlock {
     private final long inFeatures;
     private final long outFeatures;
     private final boolean outputHead;
+    private final boolean tied;
     private final Parameter weight;
     private final @Nullable Parameter bias;
 
@@ -38,13 +39,17 @@ public final class AdaptableLinear extends AbstractBlock {
         inFeatures = builder.inFeatures;
         outFeatures = builder.outFeatures;
         outputHead = builder.outputHead;
+        AdaptableEmbedding owner = builder.tiedTo;
+        tied = owner != null;
         weight =
-                addParameter(
-                        Parameter.builder()
-                                .setName("weight")
-                                .setType(Parameter.Type.WEIGHT)
-                                .optShape(new Shape(outFeatures, inFeatures))
-                                .build());
+                owner != null
+                        ? owner.weight()
+                        : addParameter(
+                                Parameter.builder()
+                                        .setName("weight")
+                                        .setType(Parameter.Type.WEIGHT)
+                                        .optShape(new Shape(outFeatures, inFeatures))
+                                        .build());
         bias =
                 builder.bias
                         ? addParameter(
@@ -63,6 +68,16 @@ public final class AdaptableLinear extends AbstractBlock {
      */
     public Parameter weight() {
         return weight;
+    }
+
+    /** Tells whether the weight belongs to an embedding. */
+    boolean isTied() {
+        return tied;
+    }
+
+    /** What adapters of this layer alone are known by: the parameter, if it is the layer's own. */
+    Object use() {
+        return tied ? this : weight;
     }
 
     Site site(String path) {
@@ -85,7 +100,7 @@ public final class AdaptableLinear extends AbstractBlock {
             @Nullable PairList<String, Object> params) {
         NDArray x = inputs.singletonOrThrow();
         if (parameterStore instanceof AdaptedStore adapted) {
-            return new NDList(adapted.linear(weight, bias, x, training));
+            return new NDList(adapted.linear(use(), weight, bias, x, training));
         }
         Device device = x.getDevice();
         NDArray w = parameterStore.getValue(weight, device, training);
@@ -116,6 +131,7 @@ public final class AdaptableLinear extends AbstractBlock {
         private long outFeatures;
         private boolean bias;
         private boolean outputHead;
+        private @Nullable AdaptableEmbedding tiedTo;
 
         private Builder() {}
 
@@ -155,9 +171,24 @@ public final class AdaptableLinear extends AbstractBlock {
         }
 
         /**
+         * Makes this the output head that uses an embedding's table as its weight and has none of
+         * its own. An adapter on one of the two leaves the other as it is, unless it is kept tied.
+         *
+         * @param embedding the table (out, in), which must be in the same model
+         * @return this builder
+         */
+        public Builder optTiedTo(AdaptableEmbedding embedding) {
+            tiedTo = embedding;
+            outputHead = true;
+            return this;
+        }
+
+        /**
          * Builds the layer.
          *
          * @return the layer, not initialised
+         * @throws IllegalArgumentException if the features are not positive or not those of the
+         *     embedding
          */
         public AdaptableLinear build() {
             Preconditions.checkArgument(
@@ -166,6 +197,17 @@ public final class AdaptableLinear extends AbstractBlock {
                             + inFeatures
                             + ", out="
                             + outFeatures);
+            if (tiedTo != null) {
+                Shape table = tiedTo.weight().getShape();
+                Preconditions.checkArgument(
+                        table.equals(new Shape(outFeatures, inFeatures)),
+                        "a tied head needs features of its embedding "
+                                + table
+                                + ", but were in="
+                                + inFeatures
+                                + ", out="
+                                + outFeatures);
+            }
             return new AdaptableLinear(this);
         }
     }

@@ -1,6 +1,7 @@
 package io.peft4j.adapters;
 
 import ai.djl.MalformedModelException;
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -11,7 +12,6 @@ import ai.djl.nn.BlockList;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.ParameterList;
 import ai.djl.training.ParameterStore;
-import ai.djl.util.Pair;
 import ai.djl.util.PairList;
 import io.peft4j.torch.BFloat16;
 import io.peft4j.torch.GradMode;
@@ -46,8 +46,9 @@ final class AdaptedBlock extends AbstractBaseBlock {
             @Nullable PairList<String, Object> params) {
         NDManager owner = inputs.head().getManager();
         ActiveSet active = model.holdActive();
-        try {
-            AdaptedStore adapted = new AdaptedStore(store, active, owner);
+        // effective weights go with the pass: what backward needs of them, its graph keeps
+        try (NDManager pass = owner.newSubManager()) {
+            AdaptedStore adapted = new AdaptedStore(store, active, pass);
             NDList outputs;
             if (training) {
                 outputs = base.forward(adapted, inputs, true, params);
@@ -58,6 +59,11 @@ final class AdaptedBlock extends AbstractBaseBlock {
                 }
             }
             model.requireRead(active, adapted);
+            for (NDArray output : outputs) {
+                if (output.getManager() == pass) {
+                    output.attach(owner);
+                }
+            }
             return outputs;
         } finally {
             active.release();
@@ -75,17 +81,17 @@ final class AdaptedBlock extends AbstractBaseBlock {
 
     @Override
     public void freezeParameters(boolean freeze, Predicate<Parameter> predicate) {
-        for (Adapter adapter : model.activeAdapters()) {
-            adapter.parameters().values().stream()
-                    .filter(predicate)
-                    .filter(parameter -> !isStatistic(parameter))
-                    .forEach(parameter -> parameter.freeze(freeze));
+        ActiveSet active = model.holdChosen();
+        try {
+            for (Adapter adapter : active.adapters()) {
+                adapter.parameters().values().stream()
+                        .filter(predicate)
+                        .filter(parameter -> !TorchNames.isStatistic(parameter))
+                        .forEach(parameter -> parameter.freeze(freeze));
+            }
+        } finally {
+            active.release();
         }
-    }
-
-    private static boolean isStatistic(Parameter parameter) {
-        return parameter.getType() == Parameter.Type.RUNNING_MEAN
-                || parameter.getType() == Parameter.Type.RUNNING_VAR;
     }
 
     @Override
@@ -152,8 +158,12 @@ final class AdaptedBlock extends AbstractBaseBlock {
     @Override
     public void saveParameters(DataOutputStream out) throws IOException {
         base.saveParameters(out);
-        for (Pair<String, Parameter> parameter : adapterParameters()) {
-            parameter.getValue().save(out);
+        for (Adapter adapter : model.adapters()) {
+            try (Adapter.Hold use = adapter.inUse()) {
+                for (Parameter parameter : adapter.parameters().values()) {
+                    parameter.save(out);
+                }
+            }
         }
     }
 

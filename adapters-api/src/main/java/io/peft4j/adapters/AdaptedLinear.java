@@ -57,7 +57,7 @@ final class AdaptedLinear extends Linear {
         if (store instanceof AdaptedStore adapted) {
             Parameter weight = Objects.requireNonNull(parameters.get("weight"));
             NDArray x = inputs.singletonOrThrow();
-            return new NDList(adapted.linear(weight, parameters.get("bias"), x, training));
+            return new NDList(adapted.linear(weight, weight, parameters.get("bias"), x, training));
         }
         return base.forward(store, inputs, training, params);
     }

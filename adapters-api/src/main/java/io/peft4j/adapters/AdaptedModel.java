@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -26,8 +27,8 @@ import org.jspecify.annotations.Nullable;
  * base weights.
  *
  * <p>Forwards may run in many threads while adapters are added, loaded, activated and deleted in
- * another: each uses the adapters that were in effect when it began. Merging and unmerging need a
- * moment without forwards. An operation that fails changes nothing.
+ * another: each uses the adapters that were in effect when it began. Merging, unmerging and closing
+ * need a moment without forwards. An operation that fails changes nothing.
  */
 public final class AdaptedModel implements AutoCloseable {
 
@@ -35,10 +36,10 @@ public final class AdaptedModel implements AutoCloseable {
     public static final String DEFAULT = "default";
 
     private final Block base;
-    private final BaseModel layout;
     private final AdaptedBlock block;
     private final Activations activations = new Activations();
     private final LinearSwap swap;
+    private final List<Parameter> frozenHere;
     private Runnable onClose = () -> {};
 
     /** By name, in the order of adding; replaced whole, so that readers need no lock. */
@@ -50,9 +51,10 @@ public final class AdaptedModel implements AutoCloseable {
 
     AdaptedModel(Block base) {
         this.base = base;
-        layout = new BaseModel(base);
         swap = LinearSwap.in(base);
         block = new AdaptedBlock(base, this);
+        frozenHere =
+                base.getParameters().values().stream().filter(Parameter::requiresGradient).toList();
         base.freezeParameters(true);
         if (base instanceof AdapterHost host) {
             host.setAdapters(this);
@@ -74,7 +76,12 @@ public final class AdaptedModel implements AutoCloseable {
         NDManager owner = inner.getManager();
         if (!active.isEmpty()) {
             AutoCloseable hold = active::release;
-            owner.attachInternal(UUID.randomUUID().toString(), hold);
+            try {
+                owner.attachInternal(UUID.randomUUID().toString(), hold);
+            } catch (RuntimeException e) {
+                active.release();
+                throw e;
+            }
         }
         return new AdaptedStore(inner, active, owner);
     }
@@ -104,7 +111,8 @@ public final class AdaptedModel implements AutoCloseable {
         Adapter adapter = create(name, config, seed);
         try {
             adapter.attachments().forEach(AdaptedModel::requireDropoutActs);
-        } catch (AdapterConfigException e) {
+            adapter.provenanceLog().created(seed);
+        } catch (RuntimeException e) {
             adapter.delete();
             throw e;
         }
@@ -125,7 +133,8 @@ public final class AdaptedModel implements AutoCloseable {
     }
 
     /**
-     * Adds a saved adapter. It is not in effect until it is activated, unless it is the first.
+     * Adds a saved adapter. It is not in effect until it is activated, unless it is the first. A
+     * warning is logged if its provenance names another base model.
      *
      * @param name a new name
      * @param directory a directory in PEFT's format
@@ -140,7 +149,7 @@ public final class AdaptedModel implements AutoCloseable {
         Adapter adapter = create(name, Adapters.readConfig(directory), 0);
         try {
             adapter.load(directory);
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | Error e) {
             adapter.delete();
             throw e;
         }
@@ -149,19 +158,31 @@ public final class AdaptedModel implements AutoCloseable {
     }
 
     private Adapter create(String name, AdapterConfig config, long seed) {
+        BaseModel layout = new BaseModel(base); // as it is now: a head may have been untied
         List<BaseWeight> weights = layout.select(config);
         NDManager owner = weights.get(0).array().getManager().newSubManager();
         List<Attachment> attachments = new ArrayList<>();
         try (GradMode off = GradMode.disabled()) {
             for (BaseWeight weight : weights) {
                 attachments.add(attach(config, weight, owner, seed));
+                AdapterState bias = config.createBias(weight.site(), owner);
+                if (bias != null) {
+                    String prefix = AdapterFiles.prefix(weight.site().path());
+                    attachments.add(new Attachment(layout.bias(weight), bias, prefix, false));
+                }
             }
-        } catch (RuntimeException e) {
+            new OwnParameters(layout, config, weights).attach(owner, attachments::add);
+        } catch (RuntimeException | Error e) {
             attachments.forEach(attachment -> attachment.state().close());
             owner.close();
             throw e;
         }
-        return new Adapter(name, config, owner, attachments);
+        return new Adapter(
+                name,
+                config,
+                owner,
+                attachments,
+                new ProvenanceLog(name, config, this::baseFingerprint));
     }
 
     private static Attachment attach(
@@ -173,7 +194,19 @@ public final class AdaptedModel implements AutoCloseable {
             boolean wide = array.getDataType() == DataType.FLOAT32;
             NDArray matrix = wide ? weight.matrix(scope, array) : weight.float32Matrix(scope);
             AdapterState state = config.create(site, matrix, owner, siteSeed);
-            return new Attachment(weight, state, AdapterFiles.prefix(site.path()), false);
+            boolean kept = config.ensureWeightTying() && !site.tiedTo().isEmpty();
+            if (kept && state.tiedKeys().isEmpty()) {
+                state.close();
+                throw new AdapterConfigException(
+                        "ensure_weight_tying: an adapter of method "
+                                + config.method()
+                                + " on "
+                                + site.path()
+                                + " cannot be kept tied to "
+                                + String.join(", ", site.tiedTo())
+                                + "; leave ensure_weight_tying off, or use another method");
+            }
+            return new Attachment(weight, state, AdapterFiles.prefix(site.path()), kept);
         }
     }
 
@@ -190,14 +223,20 @@ public final class AdaptedModel implements AutoCloseable {
     }
 
     private void register(Adapter adapter) {
+        ActiveSet alone;
+        try {
+            alone = new ActiveSet(List.of(adapter));
+        } catch (RuntimeException e) {
+            adapter.delete();
+            throw e;
+        }
         boolean first = adapters.isEmpty();
         Map<String, Adapter> more = new LinkedHashMap<>(adapters);
         more.put(adapter.name(), adapter);
         adapters = more;
+        adapter.setTrainable(first);
         if (first) {
-            activate(adapter.name());
-        } else {
-            adapter.setTrainable(false);
+            activations.set(alone);
         }
     }
 
@@ -226,12 +265,11 @@ public final class AdaptedModel implements AutoCloseable {
      * @throws IllegalArgumentException as {@link #activate}
      * @throws IllegalStateException if an adapter is merged, so that the weights are not the base's
      */
-    public AdapterScope use(String... names) {
-        ActiveSet active;
-        synchronized (this) {
-            requireUnmerged("choosing adapters");
-            active = setOf(names);
-            active.hold();
+    public synchronized AdapterScope use(String... names) {
+        requireUnmerged("choosing adapters");
+        ActiveSet active = setOf(names);
+        if (!active.hold()) { // what is registered is held by the model itself
+            throw new IllegalStateException("adapters " + List.of(names) + " are being deleted");
         }
         return activations.open(active);
     }
@@ -361,6 +399,7 @@ public final class AdaptedModel implements AutoCloseable {
      * @return totals and a row per adapter and weight
      */
     public AdapterSummary summary() {
+        requireOpen();
         List<AdapterSummary.Row> rows = new ArrayList<>();
         long all = 0;
         for (Parameter parameter : base.getParameters().values()) {
@@ -386,6 +425,21 @@ public final class AdaptedModel implements AutoCloseable {
     }
 
     /**
+     * Tells base models apart: the SHA-256 of the parameters' names, shapes and a thousand evenly
+     * spaced elements of each, which takes a tenth of a second for billions of them. Adapters,
+     * merged or not, do not count; nor does whether the same values are stored as float32, float16
+     * or bfloat16. A base that differs in a few rows of a large table may go unnoticed.
+     *
+     * @return 64 hexadecimal digits
+     */
+    public synchronized String baseFingerprint() {
+        requireOpen();
+        Merge merged = merge;
+        return BaseFingerprint.of(
+                new BaseModel(base), merged == null ? Parameter::getArray : merged::originalOf);
+    }
+
+    /**
      * Tells whether the weights hold the active adapters.
      *
      * @return whether {@link #merge} is in force
@@ -403,6 +457,8 @@ public final class AdaptedModel implements AutoCloseable {
      * @throws NonFiniteMergeException if an effective weight is infinite or not a number; nothing
      *     has changed then
      * @throws TiedWeightException if a weight is shared with a module that is not adapted
+     * @throws IllegalStateException if any thread has a scope open: the weights would be other ones
+     *     than it chose
      */
     public synchronized MergeReport merge() {
         requireOpen();
@@ -410,7 +466,7 @@ public final class AdaptedModel implements AutoCloseable {
             return new MergeReport(List.of());
         }
         requireNoScope("merging");
-        Merge done = Merge.keeping(activations.everywhere());
+        Merge done = Merge.keeping(activations.everywhere(), new BaseModel(base));
         done.active().adapters().forEach(adapter -> adapter.setMerged(true));
         merge = done;
         return done.report();
@@ -434,13 +490,26 @@ public final class AdaptedModel implements AutoCloseable {
      * @return what changed
      * @throws NonFiniteMergeException as {@link #merge}
      * @throws TiedWeightException as {@link #merge}
+     * @throws IllegalStateException as {@link #merge}, or if an adapter is merged already
      */
     public synchronized MergeReport mergeAndUnload() {
         requireUnmerged("merging for good");
         requireNoScope("merging");
-        MergeReport report = Merge.forGood(activations.everywhere());
+        MergeReport report = Merge.forGood(activations.everywhere(), new BaseModel(base));
         close();
         return report;
+    }
+
+    /**
+     * Tells whether an adapter, in effect or not, changes modules that share a weight together, as
+     * trained token rows do. Such modules must stay tied.
+     *
+     * @return whether there is one
+     */
+    public boolean keepsTied() {
+        return adapters().stream()
+                .flatMap(adapter -> adapter.attachments().stream())
+                .anyMatch(a -> a.reachesTies() && !a.weight().site().tiedTo().isEmpty());
     }
 
     /**
@@ -452,7 +521,10 @@ public final class AdaptedModel implements AutoCloseable {
         partial = true;
     }
 
-    /** Takes all adapters off, back to the base model, and frees them. The base stays frozen. */
+    /**
+     * Takes all adapters off, back to the base model, and frees them; scopes of other threads have
+     * no effect from now on. The base stays frozen. A second call does nothing.
+     */
     @Override
     public synchronized void close() {
         if (closed) {
@@ -460,13 +532,24 @@ public final class AdaptedModel implements AutoCloseable {
         }
         unmerge();
         closed = true;
+        List<Adapter> gone = adapters();
+        adapters = Map.of();
+        activations.set(ActiveSet.NONE);
         if (base instanceof AdapterHost host) {
             host.setAdapters(null);
         }
-        activations.set(ActiveSet.NONE);
-        swap.undo();
-        adapters().forEach(Adapter::delete);
-        onClose.run();
+        try {
+            swap.undo();
+        } finally {
+            gone.forEach(Adapter::delete);
+            onClose.run();
+        }
+    }
+
+    /** Closes a model that got no adapter, and leaves the base no more frozen than it was. */
+    void abandon() {
+        close();
+        frozenHere.forEach(parameter -> parameter.freeze(false));
     }
 
     /** Sets what else is to be undone when the adapters are taken off. */
@@ -477,6 +560,11 @@ public final class AdaptedModel implements AutoCloseable {
     /** What is in effect on this thread, held until released: nothing while it is merged. */
     ActiveSet holdActive() {
         return merge == null && !closed ? activations.hold() : ActiveSet.NONE;
+    }
+
+    /** What is chosen on this thread, merged or not, held until released. */
+    ActiveSet holdChosen() {
+        return activations.hold();
     }
 
     /**
@@ -493,9 +581,15 @@ public final class AdaptedModel implements AutoCloseable {
     }
 
     private void requireNoScope(String what) {
-        if (activations.current() != activations.everywhere()) {
+        int open = activations.openScopes();
+        if (open > 0) {
             throw new IllegalStateException(
-                    what + " within a scope of adapters; close the scope, then activate and merge");
+                    String.format(
+                            Locale.ROOT,
+                            "%s while %d scopes of adapters are open, here or in other threads;"
+                                    + " close them, then activate and merge",
+                            what,
+                            open));
         }
     }
 

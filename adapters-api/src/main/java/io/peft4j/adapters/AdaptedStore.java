@@ -8,7 +8,7 @@ import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterServer;
 import ai.djl.training.ParameterStore;
 import io.peft4j.torch.Tensors;
-import java.util.HashSet;
+import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Objects;
@@ -33,8 +33,8 @@ final class AdaptedStore extends ParameterStore {
     private final ParameterStore inner;
     private final ActiveSet active;
     private final NDManager owner;
-    private final IdentityHashMap<Parameter, NDArray> effective = new IdentityHashMap<>();
-    private final Set<Parameter> read = new HashSet<>();
+    private final IdentityHashMap<Object, NDArray> effective = new IdentityHashMap<>();
+    private final Set<Object> read = Collections.newSetFromMap(new IdentityHashMap<>());
 
     /**
      * Creates a store.
@@ -50,9 +50,9 @@ final class AdaptedStore extends ParameterStore {
         this.owner = owner;
     }
 
-    /** Tells whether a block has asked for a parameter. */
-    boolean wasRead(Parameter parameter) {
-        return read.contains(parameter);
+    /** Tells whether a weight was asked for in one of its uses. */
+    boolean wasRead(Object use) {
+        return read.contains(use);
     }
 
     @Override
@@ -65,14 +65,24 @@ final class AdaptedStore extends ParameterStore {
         if (attachments == null) {
             return frozen(parameter, device, training);
         }
-        read.add(parameter);
+        return effectiveWeight(parameter, parameter, attachments, device, training);
+    }
+
+    private NDArray effectiveWeight(
+            Object use,
+            Parameter parameter,
+            List<Attachment> attachments,
+            Device device,
+            boolean training) {
+        read.add(use);
         if (training) {
             attachments.forEach(AdaptedStore::requireNoDropout);
         }
-        NDArray known = effective.get(parameter);
+        Object same = attachments.equals(active.at(parameter)) ? parameter : use;
+        NDArray known = effective.get(same);
         if (known == null) {
             known = effectiveWeight(attachments, base(parameter, device, training), training);
-            effective.put(parameter, known);
+            effective.put(same, known);
         }
         return known;
     }
@@ -82,71 +92,63 @@ final class AdaptedStore extends ParameterStore {
         return inner.getValue(parameter, device, training);
     }
 
-    /**
-     * Reads a weight for a module that is tied to the adapted one: with the adapters that reach
-     * ties, without the others.
-     */
-    NDArray tied(Parameter parameter, Device device, boolean training) {
-        List<Attachment> attachments = active.at(parameter);
-        boolean reached =
-                attachments != null && attachments.stream().anyMatch(Attachment::reachesTies);
-        return reached
-                ? Objects.requireNonNull(getValue(parameter, device, training))
-                : base(parameter, device, training);
-    }
-
     /** A frozen base keeps its running statistics: training writes into a copy of them. */
     private NDArray frozen(Parameter parameter, Device device, boolean training) {
         NDArray value = base(parameter, device, training);
-        boolean statistics =
-                parameter.getType() == Parameter.Type.RUNNING_MEAN
-                        || parameter.getType() == Parameter.Type.RUNNING_VAR;
-        return training && statistics && !active.isEmpty() ? Tensors.clone(owner, value) : value;
+        return training && TorchNames.isStatistic(parameter) ? Tensors.clone(owner, value) : value;
     }
 
     private NDArray effectiveWeight(
             List<Attachment> attachments, NDArray weight, boolean training) {
         try (NDManager scope = owner.newSubManager()) {
-            BaseWeight base = attachments.get(0).weight();
-            NDArray matrix = base.matrix(scope, weight);
-            return base.stored(owner, sum(attachments, matrix, inner, scope, training));
+            NDArray sum = sum(attachments, weight, inner, scope, training);
+            sum.attach(owner);
+            return sum;
         }
     }
 
-    /** W + Σ (W'ᵢ − W) over the adapters of one weight, all (out, in), in the scope. */
+    /** W + Σ (W'ᵢ − W) over the adapters of one weight, all as it is stored, in the scope. */
     static NDArray sum(
             List<Attachment> attachments,
-            NDArray matrix,
+            NDArray weight,
             ParameterStore store,
             NDManager scope,
             boolean training) {
         NDArray sum = null;
         for (Attachment attachment : attachments) {
+            BaseWeight base = attachment.weight();
+            NDArray matrix = base.matrix(scope, weight);
             NDArray one = attachment.state().effectiveWeight(matrix, store, training);
             one.attach(scope);
-            sum = sum == null ? one : sum.add(one.sub(matrix));
+            NDArray stored = base.stored(scope, one);
+            sum = sum == null ? stored : sum.add(stored.sub(weight));
         }
         return Objects.requireNonNull(sum);
     }
 
-    /** Applies a linear layer with its adapters: x · W'ᵀ + b', x (…, in), of x's manager. */
-    NDArray linear(Parameter weight, @Nullable Parameter bias, NDArray x, boolean training) {
+    /**
+     * Applies a linear layer with its adapters: x · W'ᵀ + b', x (…, in), of x's manager.
+     *
+     * @param use the weight itself, or the module that is tied to its owner
+     */
+    NDArray linear(
+            Object use, Parameter weight, @Nullable Parameter bias, NDArray x, boolean training) {
         Device device = x.getDevice();
         NDArray w = base(weight, device, training);
         NDArray b = bias == null ? null : getValue(bias, device, training);
-        List<Attachment> attachments = active.at(weight);
-        if (attachments == null) {
+        List<Attachment> attachments = active.at(use, weight);
+        if (attachments.isEmpty()) {
             return Linear.linear(x, w, b).singletonOrThrow();
         }
-        read.add(weight);
+        read.add(use);
         try (NDManager scope = x.getManager().newSubManager()) {
             NDArray y = Linear.linear(x, w).singletonOrThrow();
             y.attach(scope);
             NDArray base = y;
             for (Attachment attachment : attachments) {
-                NDArray update = attachment.state().linearUpdate(x, base, w, inner, training);
+                NDArray update = linearUpdate(attachment, scope, x, base, w, training);
                 if (update == null) {
-                    NDArray whole = getValue(weight, device, training);
+                    NDArray whole = effectiveWeight(use, weight, attachments, device, training);
                     return Linear.linear(x, whole, b).singletonOrThrow();
                 }
                 update.attach(scope);
@@ -156,6 +158,26 @@ final class AdaptedStore extends ParameterStore {
             y.attach(x.getManager());
             return y;
         }
+    }
+
+    /** An embedding's adapter has its own form for a linear layer that is tied to it. */
+    private @Nullable NDArray linearUpdate(
+            Attachment attachment,
+            NDManager scope,
+            NDArray x,
+            NDArray base,
+            NDArray w,
+            boolean training) {
+        AdapterState state = attachment.state();
+        return switch (attachment.weight().site().kind()) {
+            case LINEAR -> state.linearUpdate(x, base, w, inner, training);
+            case EMBEDDING ->
+                    attachment.reachesTies()
+                            ? state.tiedUpdate(
+                                    x, base, attachment.weight().matrix(scope, w), inner, training)
+                            : null;
+            default -> null;
+        };
     }
 
     /** Looks up an embedding's rows with its adapters: ids (…), INT64, gives (…, D). */
@@ -177,8 +199,13 @@ final class AdaptedStore extends ParameterStore {
             NDArray rows = lookup.rows(scope, ids, table);
             NDArray y = rows;
             for (Attachment attachment : attachments) {
+                boolean embedding = attachment.weight().site().kind() == Site.Kind.EMBEDDING;
                 NDArray update =
-                        attachment.state().embeddingUpdate(ids, rows, matrix, inner, training);
+                        embedding
+                                ? attachment
+                                        .state()
+                                        .embeddingUpdate(ids, rows, matrix, inner, training)
+                                : null;
                 if (update == null) {
                     NDArray whole = getValue(weight, device, training);
                     return lookup.rows(target, ids, Objects.requireNonNull(whole));

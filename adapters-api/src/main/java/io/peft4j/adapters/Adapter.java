@@ -20,6 +20,7 @@ public final class Adapter {
     private final AdapterConfig config;
     private final NDManager owner;
     private final List<Attachment> attachments;
+    private final ProvenanceLog provenance;
 
     /** The model's own hold on the adapter, and one for each scope or forward that uses it. */
     private final AtomicInteger holds = new AtomicInteger(1);
@@ -28,11 +29,17 @@ public final class Adapter {
     private volatile boolean merged;
     private volatile boolean reached;
 
-    Adapter(String name, AdapterConfig config, NDManager owner, List<Attachment> attachments) {
+    Adapter(
+            String name,
+            AdapterConfig config,
+            NDManager owner,
+            List<Attachment> attachments,
+            ProvenanceLog provenance) {
         this.name = name;
         this.config = config;
         this.owner = owner;
         this.attachments = List.copyOf(attachments);
+        this.provenance = provenance;
     }
 
     /**
@@ -86,7 +93,13 @@ public final class Adapter {
      * @throws IllegalStateException if the adapter is merged, so that W is not there
      */
     public NDArray delta(NDManager owner, String path) {
-        requireUnmerged("computing its change of a weight");
+        try (Hold use = inUse()) {
+            requireUnmerged("computing its change of a weight");
+            return change(owner, path);
+        }
+    }
+
+    private NDArray change(NDManager owner, String path) {
         Attachment attachment =
                 attachments.stream()
                         .filter(a -> a.path().equals(path))
@@ -107,19 +120,23 @@ public final class Adapter {
     }
 
     /**
-     * Saves this adapter alone, in PEFT's directory format. A kill or a full disk at any moment
-     * leaves the old files or the new ones.
+     * Saves this adapter alone, in PEFT's directory format, with its provenance. A kill or a full
+     * disk at any moment leaves the old files or the new ones.
      *
      * @param directory the directory; made if it does not exist
      * @throws IOException if it cannot be written; what was there is kept
      */
     public void save(Path directory) throws IOException {
-        requireUsable();
-        AdapterFiles.save(directory, config.toPeft(), parameters());
+        try (Hold use = inUse()) {
+            AdapterFiles.save(directory, config.toPeft(), attachments, provenance());
+        }
     }
 
     /**
-     * Loads saved tensors into this adapter; each must be there, and nothing else.
+     * Loads saved tensors into this adapter; each must be there, and nothing else. What PEFT saves
+     * beside them, such as the base weight of an adapted embedding, is accepted. The provenance is
+     * that of the files from now on. A warning is logged if they were made for another base model,
+     * or if their provenance is malformed.
      *
      * @param directory a directory in PEFT's format
      * @throws AdapterMismatchException if tensors are missing, unexpected or misshaped; it lists
@@ -127,8 +144,11 @@ public final class Adapter {
      * @throws IOException if the files cannot be read
      */
     public void load(Path directory) throws IOException {
-        requireUnmerged("loading into it");
-        AdapterFiles.load(directory, parameters(), true);
+        try (Hold use = inUse()) {
+            requireUnmerged("loading into it");
+            AdapterFiles.load(directory, attachments, true);
+            provenance.loaded(directory);
+        }
     }
 
     /**
@@ -140,8 +160,55 @@ public final class Adapter {
      * @throws IOException if the files cannot be read
      */
     public LoadReport loadLeniently(Path directory) throws IOException {
-        requireUnmerged("loading into it");
-        return AdapterFiles.load(directory, parameters(), false);
+        try (Hold use = inUse()) {
+            requireUnmerged("loading into it");
+            LoadReport report = AdapterFiles.load(directory, attachments, false);
+            provenance.loaded(directory);
+            return report;
+        }
+    }
+
+    /**
+     * Returns where this adapter comes from.
+     *
+     * @return what is known now
+     */
+    public Provenance provenance() {
+        return provenance.known();
+    }
+
+    /**
+     * Records a fact of the user's in the provenance, in the place of one of the same key. What
+     * would control a terminal is replaced in the value, which is cut to 1024 characters.
+     *
+     * @param key lower-case letters and digits with single dots, dashes and underscores between,
+     *     such as {@code ticket} or {@code team.name}
+     * @param value the text
+     * @throws IllegalArgumentException if {@link Provenance} does not take the key, or takes no
+     *     more
+     */
+    public void record(String key, String value) {
+        try (Hold use = inUse()) {
+            provenance.put(key, value);
+        }
+    }
+
+    /**
+     * Records that this adapter was trained, for those who write trainers: the versions and the
+     * base model become those of now, and what was recorded of an earlier training goes.
+     *
+     * @param facts the texts by key, which get {@code training.} before them; those that {@link
+     *     Provenance} knows are {@code kind} such as {@code sft}, {@code steps} and {@code epochs}
+     * @throws IllegalArgumentException as {@link #record}
+     */
+    public void recordTraining(Map<String, String> facts) {
+        try (Hold use = inUse()) {
+            provenance.trained(facts);
+        }
+    }
+
+    ProvenanceLog provenanceLog() {
+        return provenance;
     }
 
     List<Attachment> attachments() {
@@ -149,7 +216,9 @@ public final class Adapter {
     }
 
     void setTrainable(boolean trainable) {
-        parameters().values().forEach(parameter -> parameter.freeze(!trainable));
+        for (Parameter parameter : parameters().values()) {
+            parameter.freeze(!trainable || TorchNames.isStatistic(parameter));
+        }
     }
 
     void setMerged(boolean inWeights) {
@@ -163,7 +232,7 @@ public final class Adapter {
         }
         List<String> unread =
                 attachments.stream()
-                        .filter(a -> !store.wasRead(a.weight().parameter()))
+                        .filter(a -> !store.wasRead(a.weight().use()))
                         .map(Attachment::path)
                         .toList();
         if (!unread.isEmpty()) {
@@ -193,17 +262,24 @@ public final class Adapter {
         }
     }
 
+    /** Keeps the parameters from being freed by another thread until it is closed. */
+    interface Hold extends AutoCloseable {
+        @Override
+        void close();
+    }
+
+    /** Takes a hold of one operation, or refuses it if the adapter was deleted. */
+    Hold inUse() {
+        if (deleted || !hold()) {
+            throw new IllegalStateException("adapter " + name + " was deleted or closed");
+        }
+        return this::release;
+    }
+
     private void requireUnmerged(String what) {
-        requireUsable();
         if (merged) {
             throw new IllegalStateException(
                     "adapter " + name + " is merged; unmerge before " + what);
-        }
-    }
-
-    private void requireUsable() {
-        if (deleted) {
-            throw new IllegalStateException("adapter " + name + " was deleted or closed");
         }
     }
 }

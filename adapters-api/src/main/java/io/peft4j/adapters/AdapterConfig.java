@@ -3,6 +3,7 @@ package io.peft4j.adapters;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An adapter method with its settings: what to attach, and where.
@@ -35,22 +36,23 @@ public interface AdapterConfig {
     }
 
     /**
+     * Tells whether an adapter of an embedding that shares its weight with the output head changes
+     * the head as well, so that both stay one. Otherwise it changes only what it targets. Trained
+     * token rows reach the head in any case.
+     *
+     * @return PEFT's {@code ensure_weight_tying}
+     */
+    default boolean ensureWeightTying() {
+        return false;
+    }
+
+    /**
      * Tells whether weights of kind {@link Site.Kind#MATRIX} are stored (in, out). It says nothing
      * about linear layers, which are always (out, in) here.
      *
      * @return PEFT's {@code fan_in_fan_out}
      */
     default boolean fanInFanOut() {
-        return false;
-    }
-
-    /**
-     * Tells whether modules that share a weight go on sharing it when one of them is adapted or
-     * trained.
-     *
-     * @return PEFT's {@code ensure_weight_tying}
-     */
-    default boolean ensureWeightTying() {
         return false;
     }
 
@@ -75,6 +77,18 @@ public interface AdapterConfig {
      * @throws AdapterConfigException if the settings do not fit the site
      */
     AdapterState create(Site site, NDArray weight, NDManager owner, long seed);
+
+    /**
+     * Creates what the adapter adds to the bias of a module whose weight it adapts.
+     *
+     * @param site the weight's site
+     * @param owner the manager that the parameters are created in; closing it frees them
+     * @return the state, whose W is the bias as a matrix (out, 1) and whose keys lie below the
+     *     site; null if the adapter leaves biases alone
+     */
+    default @Nullable AdapterState createBias(Site site, NDManager owner) {
+        return null;
+    }
 
     /**
      * Writes the settings under PEFT's names.

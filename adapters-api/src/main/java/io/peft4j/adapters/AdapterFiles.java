@@ -22,6 +22,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -56,18 +57,31 @@ final class AdapterFiles {
         }
     }
 
-    static void save(Path directory, PeftConfig config, Map<String, Parameter> parameters)
+    static void save(
+            Path directory, PeftConfig config, List<Attachment> attachments, Provenance provenance)
             throws IOException {
         Files.createDirectories(directory);
         Map<String, TensorSource> tensors = new LinkedHashMap<>();
-        parameters.forEach(
-                (key, parameter) ->
-                        tensors.put(
-                                key,
-                                TensorSources.ofFloats(
-                                        Dtype.F32,
-                                        parameter.getArray().toFloatArray(),
-                                        parameter.getShape().getShape())));
+        for (Attachment attachment : attachments) {
+            attachment
+                    .parameters()
+                    .forEach(
+                            (key, parameter) ->
+                                    tensors.put(
+                                            key,
+                                            TensorSources.ofFloats(
+                                                    Dtype.F32,
+                                                    parameter.getArray().toFloatArray(),
+                                                    parameter.getShape().getShape())));
+            attachment
+                    .tiedCopies()
+                    .forEach(
+                            (key, copy) ->
+                                    tensors.put(
+                                            key,
+                                            TensorSources.ofFloats(
+                                                    Dtype.F32, copy.values(), copy.shape())));
+        }
         Map<Path, AtomicFiles.ChannelWriter> files = new LinkedHashMap<>();
         files.put(
                 directory.resolve(TENSORS),
@@ -82,6 +96,7 @@ final class AdapterFiles {
                         channel.write(bytes);
                     }
                 });
+        ProvenanceFile.add(files, directory, provenance);
         AtomicFiles.writeTogether(files);
     }
 
@@ -98,10 +113,13 @@ final class AdapterFiles {
     }
 
     /** Copies the saved tensors into the parameters, all of them or, on an error, none. */
-    static LoadReport load(Path directory, Map<String, Parameter> parameters, boolean strict)
+    static LoadReport load(Path directory, List<Attachment> attachments, boolean strict)
             throws IOException {
+        Map<String, Parameter> parameters = new LinkedHashMap<>();
+        attachments.forEach(attachment -> parameters.putAll(attachment.parameters()));
+        CompanionTensors companions = new CompanionTensors(attachments, parameters);
         try (SafetensorsFile file = openTensors(directory)) {
-            LoadReport report = compare(file, parameters);
+            LoadReport report = compare(file, parameters, companions);
             if (!report.mismatched().isEmpty() || (strict && !report.isComplete())) {
                 throw new AdapterMismatchException(file.path(), report, parameters.keySet());
             }
@@ -111,6 +129,7 @@ final class AdapterFiles {
                     values.put(entry.getValue(), file.toFloats(entry.getKey()));
                 }
             }
+            companions.compareBase(file);
             values.forEach(AdapterFiles::fill);
             return report;
         }
@@ -130,7 +149,8 @@ final class AdapterFiles {
         }
     }
 
-    private static LoadReport compare(SafetensorsFile file, Map<String, Parameter> parameters)
+    private static LoadReport compare(
+            SafetensorsFile file, Map<String, Parameter> parameters, CompanionTensors companions)
             throws IOException {
         LoadReport.Builder report = new LoadReport.Builder();
         for (Map.Entry<String, Parameter> entry : parameters.entrySet()) {
@@ -148,10 +168,11 @@ final class AdapterFiles {
             }
         }
         for (String name : file.names()) {
-            if (!parameters.containsKey(name)) {
+            if (!parameters.containsKey(name) && !companions.contains(name)) {
                 report.unexpected(name);
             }
         }
+        companions.compareCopies(file, report);
         return report.build();
     }
 

@@ -1,7 +1,5 @@
 package io.peft4j.adapters;
 
-import java.util.Deque;
-
 /**
  * A scope of one thread in which certain adapters, or none, are in effect. Scopes nest; the
  * innermost counts. An adapter in a scope outlives its deletion until the scope is closed.
@@ -9,13 +7,13 @@ import java.util.Deque;
 public final class AdapterScope implements AutoCloseable {
 
     private final ActiveSet active;
-    private final Deque<AdapterScope> siblings;
+    private final Activations activations;
     private final Thread thread = Thread.currentThread();
     private boolean open = true;
 
-    AdapterScope(ActiveSet active, Deque<AdapterScope> siblings) {
+    AdapterScope(ActiveSet active, Activations activations) {
         this.active = active;
-        this.siblings = siblings;
+        this.activations = activations;
     }
 
     ActiveSet active() {
@@ -37,7 +35,6 @@ public final class AdapterScope implements AutoCloseable {
                     "this scope was opened in thread " + thread.getName() + "; close it there");
         }
         open = false;
-        siblings.remove(this);
-        active.release();
+        activations.close(this);
     }
 }

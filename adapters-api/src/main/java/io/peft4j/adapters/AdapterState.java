@@ -69,6 +69,35 @@ public interface AdapterState extends AutoCloseable {
     }
 
     /**
+     * Computes what the adapter adds to the output of an output head that is tied to an adapted
+     * embedding, {@code h · (W' − W)}, without making W'. It must equal what {@link
+     * #effectiveWeight} gives. It is asked of states that are to reach ties only.
+     *
+     * @param h the head's input (…, out)
+     * @param base the output of the frozen head, h · W (…, in)
+     * @param weight the frozen weight as the embedding's matrix W (out, in): the table transposed
+     * @param store where parameters are read from
+     * @param training whether gradients will be asked for
+     * @return the update (…, in), or null if the method has no such form
+     */
+    default @Nullable NDArray tiedUpdate(
+            NDArray h, NDArray base, NDArray weight, ParameterStore store, boolean training) {
+        return null;
+    }
+
+    /**
+     * Returns what PEFT saves of an embedding's adapter under the linear layer that is tied to the
+     * embedding, with {@code ensure_weight_tying}.
+     *
+     * @return tensor keys below the linear layer, such as {@code lora_A.weight}, and the key of
+     *     {@link #parameters} that each holds the transpose of; empty if the method cannot be kept
+     *     tied
+     */
+    default Map<String, String> tiedKeys() {
+        return Map.of();
+    }
+
+    /**
      * Returns the probability of dropping an input in training. Dropout needs the layer's input, so
      * it exists in {@link #linearUpdate} only; elsewhere such a state is refused.
      *

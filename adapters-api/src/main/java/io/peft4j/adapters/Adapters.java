@@ -55,8 +55,8 @@ public final class Adapters {
         try {
             model.add(AdaptedModel.DEFAULT, config, seed);
             return model;
-        } catch (RuntimeException e) {
-            model.close();
+        } catch (RuntimeException | Error e) {
+            model.abandon();
             throw e;
         }
     }
@@ -102,8 +102,8 @@ public final class Adapters {
         try {
             model.load(AdaptedModel.DEFAULT, directory);
             return model;
-        } catch (IOException | RuntimeException e) {
-            model.close();
+        } catch (IOException | RuntimeException | Error e) {
+            model.abandon();
             throw e;
         }
     }
@@ -120,6 +120,16 @@ public final class Adapters {
      */
     public static AdaptedModel load(Model model, Path directory) throws IOException {
         return install(model, load(model.getBlock(), directory));
+    }
+
+    /**
+     * Computes what a provenance names a base model by.
+     *
+     * @param base the model's root block, initialised or loaded, without adapters
+     * @return as {@link AdaptedModel#baseFingerprint}
+     */
+    public static String baseFingerprint(Block base) {
+        return BaseFingerprint.of(new BaseModel(base), Parameter::getArray);
     }
 
     private static AdaptedModel open(Block base) {

@@ -24,24 +24,27 @@ final class BaseModel {
 
     private final Map<String, Block> modules;
     private final Map<String, BaseWeight> weights = new LinkedHashMap<>();
+    private final Ties ties = new Ties();
 
     BaseModel(Block root) {
         modules = BlockTree.paths(root);
-        Set<Parameter> seen = Collections.newSetFromMap(new IdentityHashMap<>());
+        Set<Object> seen = Collections.newSetFromMap(new IdentityHashMap<>());
         modules.forEach(
                 (path, block) -> {
+                    ties.add(path, block);
                     for (BaseWeight weight : weightsOf(path, block)) {
-                        if (seen.add(weight.parameter())) {
+                        if (seen.add(weight.use())) {
                             weights.put(weight.site().path(), weight);
                         }
                     }
                 });
+        weights.replaceAll((path, weight) -> weight.tiedTo(ties.of(weight)));
     }
 
     private static List<BaseWeight> weightsOf(String path, Block block) {
         List<BaseWeight> found = new ArrayList<>();
         if (block instanceof AdaptableLinear linear) {
-            found.add(new BaseWeight(linear.site(path), linear.weight()));
+            found.add(new BaseWeight(linear.site(path), linear.weight(), linear.use()));
         } else if (block instanceof AdaptableEmbedding embedding) {
             found.add(new BaseWeight(embedding.site(path), embedding.weight()));
         } else {
@@ -98,7 +101,50 @@ final class BaseModel {
         return Collections.unmodifiableMap(weights);
     }
 
-    /** The weights that a config adapts, in model order. */
+    /**
+     * A parameter of a module, or the weight that the module is tied to.
+     *
+     * @param module the module's path
+     * @param name torch's name of the parameter there
+     * @param parameter the parameter
+     * @param use what asks for it, see {@link BaseWeight}
+     */
+    record Named(String module, String name, Parameter parameter, Object use) {
+
+        String path() {
+            return join(module, name);
+        }
+    }
+
+    /** All modules' own parameters, in model order; one that is shared comes with the first. */
+    List<Named> parameters() {
+        List<Named> parameters = new ArrayList<>();
+        Set<Object> seen = Collections.newSetFromMap(new IdentityHashMap<>());
+        modules.forEach(
+                (path, block) -> {
+                    if (block instanceof AdaptableLinear linear && linear.isTied()) {
+                        parameters.add(new Named(path, "weight", linear.weight(), linear.use()));
+                    }
+                    for (Pair<String, Parameter> entry : block.getDirectParameters()) {
+                        Parameter parameter = entry.getValue();
+                        if (parameter.isInitialized() && seen.add(parameter)) {
+                            String name = TorchNames.of(block, entry.getKey());
+                            parameters.add(new Named(path, name, parameter, parameter));
+                        }
+                    }
+                });
+        return parameters;
+    }
+
+    /** Which modules share a weight, as they are now. */
+    Ties ties() {
+        return ties;
+    }
+
+    /**
+     * The weights that a config adapts, in model order, without those of modules that it trains
+     * whole. Where an adapter is to be kept tied, the owner of the weight stands for all.
+     */
     List<BaseWeight> select(AdapterConfig config) {
         Set<String> paths = new HashSet<>(modules.keySet());
         List<String> candidates = new ArrayList<>(modules.keySet());
@@ -112,19 +158,50 @@ final class BaseModel {
         Set<String> others = new HashSet<>(weights.keySet());
         others.removeAll(linears);
         Set<String> chosen =
-                Set.copyOf(config.targetModules().select(candidates, linears, others, heads));
+                new HashSet<>(config.targetModules().select(candidates, linears, others, heads));
+        Predicate<String> whole = ModuleFilter.byName(config.trainedInFull().modulesToSave());
+        chosen.removeIf(path -> ModuleFilter.above(path).stream().anyMatch(whole));
+        if (chosen.isEmpty()) {
+            throw new AdapterConfigException(
+                    "target modules "
+                            + config.targetModules()
+                            + " lie in modules_to_save "
+                            + config.trainedInFull().modulesToSave()
+                            + ", which are trained whole; there is nothing left to adapt");
+        }
+        if (config.ensureWeightTying()) {
+            for (BaseWeight weight : weights.values()) {
+                if (weight.isTied() && chosen.remove(weight.site().path())) {
+                    chosen.add(ties.ownerOf(weight.parameter()));
+                }
+            }
+        }
         List<BaseWeight> selected = new ArrayList<>();
         for (BaseWeight weight : weights.values()) {
             if (chosen.contains(weight.site().path())) {
                 boolean turned = config.fanInFanOut() && weight.site().kind() == Site.Kind.MATRIX;
-                selected.add(
-                        turned
-                                ? new BaseWeight(weight.site().storedInOut(), weight.parameter())
-                                : weight);
+                selected.add(turned ? weight.storedInOut() : weight);
             }
         }
         config.validate(selected.stream().map(BaseWeight::site).toList());
         return selected;
+    }
+
+    /**
+     * Finds the bias of the module that a weight belongs to.
+     *
+     * @throws AdapterConfigException if it has none
+     */
+    BaseWeight bias(BaseWeight weight) {
+        String path = weight.site().path();
+        Block module = modules.get(path);
+        Parameter bias = module == null ? null : module.getDirectParameters().get("bias");
+        if (bias == null || !bias.isInitialized()) {
+            throw new AdapterConfigException(
+                    path + " has no bias that an adapter could add to; leave its own bias off");
+        }
+        Shape shape = bias.getArray().getShape();
+        return new BaseWeight(of(join(path, "bias"), Site.Kind.MATRIX, shape, false), bias);
     }
 
     private Set<String> paths(Predicate<Site> which) {

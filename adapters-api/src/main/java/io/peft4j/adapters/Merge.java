@@ -26,8 +26,8 @@ final class Merge {
     }
 
     /** Merges and keeps the originals; all weights are as before if one cannot be merged. */
-    static Merge keeping(ActiveSet active) {
-        requireUntied(active);
+    static Merge keeping(ActiveSet active, BaseModel base) {
+        requireUntied(active, base);
         Merge merge = new Merge(active);
         try (GradMode off = GradMode.disabled()) {
             for (List<Attachment> together : active.all()) {
@@ -37,7 +37,7 @@ final class Merge {
                 merge.changes.add(write(together, true));
             }
             return merge;
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             merge.undo();
             throw e;
         }
@@ -47,8 +47,8 @@ final class Merge {
      * Merges for good, without a copy of any weight: a first pass makes sure that all can be
      * merged.
      */
-    static MergeReport forGood(ActiveSet active) {
-        requireUntied(active);
+    static MergeReport forGood(ActiveSet active, BaseModel base) {
+        requireUntied(active, base);
         List<MergeReport.SiteChange> changes = new ArrayList<>();
         try (GradMode off = GradMode.disabled()) {
             active.all().forEach(together -> write(together, false));
@@ -57,10 +57,11 @@ final class Merge {
         return new MergeReport(changes);
     }
 
-    private static void requireUntied(ActiveSet active) {
+    /** Ties are those of now: a head may have been untied since the adapter was added. */
+    private static void requireUntied(ActiveSet active, BaseModel base) {
         for (List<Attachment> together : active.all()) {
             for (Attachment attachment : together) {
-                List<String> ties = attachment.weight().site().tiedTo();
+                List<String> ties = base.ties().of(attachment.weight());
                 if (!ties.isEmpty() && !attachment.reachesTies()) {
                     throw new TiedWeightException(attachment.path(), ties);
                 }
@@ -74,7 +75,7 @@ final class Merge {
         NDArray weight = base.array();
         try (NDManager scope = weight.getManager().newSubManager()) {
             ParameterStore store = new ParameterStore(scope, false);
-            NDArray before = base.float32Matrix(scope);
+            NDArray before = base.float32(scope);
             NDArray after = AdaptedStore.sum(together, before, store, scope, false);
             NDArray change = after.sub(before);
             double norm = change.norm().getFloat();
@@ -82,9 +83,11 @@ final class Merge {
                 throw new NonFiniteMergeException(base.site().path());
             }
             double largest = change.abs().max().getFloat();
-            double relative = norm / Math.max(before.norm().getFloat(), Float.MIN_NORMAL);
+            double whole = before.norm().getFloat();
+            // a weight of zeros, as a new bias is, changes by as much as there is afterwards
+            double relative = norm == 0 ? 0 : norm / (whole == 0 ? norm : whole);
             if (write) {
-                Tensors.copy(base.stored(scope, after), weight);
+                Tensors.copy(after, weight);
             }
             return new MergeReport.SiteChange(base.site().path(), largest, relative);
         }
@@ -96,6 +99,12 @@ final class Merge {
 
     MergeReport report() {
         return new MergeReport(changes);
+    }
+
+    /** A parameter's values as they were before. */
+    NDArray originalOf(Parameter parameter) {
+        NDArray original = originals.get(parameter);
+        return original == null ? parameter.getArray() : original;
     }
 
     /** Puts the originals back, bit for bit, and frees them. */

@@ -19,7 +19,8 @@ public record MergeReport(List<SiteChange> sites) {
      *
      * @param path the site
      * @param largest the largest absolute change of one element
-     * @param relative the Frobenius norm of the change divided by that of the weight
+     * @param relative the Frobenius norm of the change divided by that of the weight; 1 if the
+     *     weight was zero
      */
     public record SiteChange(String path, double largest, double relative) {}
 

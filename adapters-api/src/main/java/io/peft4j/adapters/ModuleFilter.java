@@ -41,6 +41,15 @@ record ModuleFilter(List<String> names, String regex) {
         return path -> endings(path).stream().anyMatch(known::contains);
     }
 
+    /** The path itself, that of the module it lies in, and so on up to the root's child. */
+    static List<String> above(String path) {
+        List<String> above = new ArrayList<>();
+        for (int end = path.length(); end > 0; end = path.lastIndexOf('.', end - 1)) {
+            above.add(path.substring(0, end));
+        }
+        return above;
+    }
+
     /** The last part of a path, the last two parts, and so on to the whole path. */
     static List<String> endings(String path) {
         List<String> endings = new ArrayList<>();

@@ -18,7 +18,8 @@ import java.util.List;
  * @param transposed whether the weight is stored (in, out)
  * @param outputHead whether this is the model's output embedding, which {@code all-linear} leaves
  *     out
- * @param tiedTo the paths of other modules that use the same weight and are not adapted with it
+ * @param tiedTo the paths of other modules that use the same weight, such as the output head of a
+ *     model whose embedding it is; an adapter changes this module alone, unless it is kept tied
  */
 public record Site(
         String path,
@@ -70,6 +71,9 @@ public record Site(
      * @return out
      */
     public long outFeatures() {
+        if (shape.dimension() == 0) {
+            return 1;
+        }
         return shape.get(transposed ? shape.dimension() - 1 : 0);
     }
 
@@ -80,6 +84,10 @@ public record Site(
      */
     public long inFeatures() {
         return shape.size() / outFeatures();
+    }
+
+    Site tiedTo(List<String> modules) {
+        return new Site(path, kind, shape, transposed, outputHead, modules);
     }
 
     Site storedInOut() {

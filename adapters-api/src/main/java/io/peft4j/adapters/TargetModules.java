@@ -131,6 +131,11 @@ public final class TargetModules {
         return list.isEmpty() ? null : list;
     }
 
+    /** Tells whether entries that match nothing are passed over, as long as another matches. */
+    boolean isTolerant() {
+        return rules.tolerant();
+    }
+
     /**
      * Selects the modules to adapt.
      *

@@ -2,6 +2,7 @@ package io.peft4j.adapters;
 
 import java.util.Collection;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Predicate;
@@ -71,7 +72,9 @@ record TargetRules(
                         .toList();
         if (!tolerant || selected.isEmpty()) {
             UnmatchedEntries unmatched = new UnmatchedEntries();
-            unmatched.add("target_modules", targets, paths, linears);
+            Set<String> adaptable = new LinkedHashSet<>(linears);
+            adaptable.addAll(others);
+            unmatched.add("target_modules", targets, paths, adaptable);
             unmatched.add("exclude_modules", exclude, paths, paths);
             unmatched.addAll("layers_to_transform", layerFilter.unmatched(selected), List.of());
             unmatched.throwIfAny();

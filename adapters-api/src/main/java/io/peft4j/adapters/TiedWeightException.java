@@ -13,7 +13,7 @@ public final class TiedWeightException extends IllegalStateException {
                         + path
                         + " would change "
                         + String.join(", ", tiedTo)
-                        + " too, which shares its weight and is not adapted; untie them first, or"
-                        + " keep the adapter apart");
+                        + " too, which shares its weight and is not adapted; untie them first, keep the"
+                        + " adapter apart, or adapt both with ensure_weight_tying");
     }
 }

@@ -8,7 +8,7 @@ import ai.djl.training.ParameterStore;
 import io.peft4j.torch.Tensors;
 import java.util.Map;
 
-/** An adapter's own copy of a base parameter, which replaces it. */
+/** An adapter's own copy of a base parameter, float32, which replaces it. */
 final class WholeParameter implements AdapterState {
 
     private final String key;
@@ -28,12 +28,16 @@ final class WholeParameter implements AdapterState {
                         .setName(base.getName())
                         .setType(base.getType())
                         .optShape(base.getArray().getShape())
-                        .optRequiresGrad(
-                                base.getType() != Parameter.Type.RUNNING_MEAN
-                                        && base.getType() != Parameter.Type.RUNNING_VAR)
-                        .optInitializer((m, s, type) -> Tensors.clone(m, base.getArray()))
+                        .optRequiresGrad(!TorchNames.isStatistic(base))
+                        .optInitializer((m, shape, type) -> float32(m, base.getArray()))
                         .build();
         copy.initialize(owner, DataType.FLOAT32);
+    }
+
+    private static NDArray float32(NDManager owner, NDArray values) {
+        NDArray wide = owner.create(values.getShape(), DataType.FLOAT32);
+        Tensors.copy(values, wide);
+        return wide;
     }
 
     @Override
@@ -44,9 +48,14 @@ final class WholeParameter implements AdapterState {
     @Override
     public NDArray effectiveWeight(NDArray weight, ParameterStore store, boolean training) {
         NDArray own = store.getValue(copy, weight.getDevice(), training);
-        NDArray view = own.reshape(own.getShape());
+        NDArray view = own.reshape(own.getShape()); // not a clone: statistics are written into it
         view.attach(weight.getManager());
         return view;
+    }
+
+    @Override
+    public Map<String, String> tiedKeys() {
+        return Map.of(key, key);
     }
 
     @Override

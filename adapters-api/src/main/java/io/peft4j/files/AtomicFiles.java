@@ -32,7 +32,8 @@ public final class AtomicFiles {
         /**
          * Writes the whole content.
          *
-         * @param channel the temporary file, open for writing at position 0; closed by the caller
+         * @param channel the temporary file, open for reading and writing at position 0; closed by
+         *     the caller
          * @throws IOException if writing fails; the target stays as it was
          */
         void write(FileChannel channel) throws IOException;
@@ -98,7 +99,7 @@ public final class AtomicFiles {
      * of them together are not: a kill exactly between two (microseconds) leaves some files new. A
      * directory that must be atomic as a whole is published by {@link AtomicDirectories}.
      *
-     * @param writers the targets and their content, renamed in the map's order
+     * @param writers the targets and their content, written and renamed in the map's order
      * @throws IOException if any content cannot be written, forced or renamed
      */
     public static void writeTogether(Map<Path, ChannelWriter> writers) throws IOException {

@@ -6,14 +6,10 @@ import com.google.gson.JsonObject;
 import io.peft4j.text.StrictJson;
 import io.peft4j.text.StrictJsonException;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -42,7 +38,7 @@ final class CompleteFile {
             JsonObject entry = new JsonObject();
             entry.addProperty("name", slashes(directory.relativize(file)));
             entry.addProperty("size", Files.size(file));
-            entry.addProperty("sha256", sha256(file));
+            entry.addProperty("sha256", Sha256.of(file));
             list.add(entry);
         }
         for (Path below : directories) {
@@ -63,7 +59,7 @@ final class CompleteFile {
                 throw new IncompleteDirectoryException(
                         file + ": expected " + entry.size + " bytes, found " + size);
             }
-            String found = contents ? sha256(file) : entry.sha256;
+            String found = contents ? Sha256.of(file) : entry.sha256;
             if (!found.equals(entry.sha256)) {
                 throw new IncompleteDirectoryException(
                         file + ": expected SHA-256 " + entry.sha256 + ", found " + found);
@@ -101,22 +97,6 @@ final class CompleteFile {
         List<String> segments = new ArrayList<>();
         relative.forEach(segment -> segments.add(segment.toString()));
         return String.join("/", segments);
-    }
-
-    private static String sha256(Path file) throws IOException {
-        MessageDigest digest;
-        try {
-            digest = MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
-        byte[] buffer = new byte[1 << 16];
-        try (InputStream in = Files.newInputStream(file)) {
-            for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
-                digest.update(buffer, 0, n);
-            }
-        }
-        return HexFormat.of().formatHex(digest.digest());
     }
 
     private record Entry(String name, long size, String sha256) {}

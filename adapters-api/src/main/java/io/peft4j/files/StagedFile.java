@@ -25,7 +25,10 @@ final class StagedFile implements AutoCloseable {
         try {
             try (FileChannel channel =
                     FileChannel.open(
-                            temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+                            temporary,
+                            StandardOpenOption.CREATE_NEW,
+                            StandardOpenOption.READ,
+                            StandardOpenOption.WRITE)) {
                 writer.write(channel);
                 channel.force(true);
             }

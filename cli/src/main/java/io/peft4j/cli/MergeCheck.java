@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.peft4j.adapters.AdaptedModel;
+import io.peft4j.adapters.TiedWeightException;
 import io.peft4j.models.CausalLm;
 import io.peft4j.tuning.Example;
 import java.util.List;
@@ -32,7 +33,7 @@ final class MergeCheck {
             for (Example example : examples.subList(0, Math.min(ROWS, examples.size()))) {
                 NDArray ids = scope.create(example.ids(), new Shape(1, example.length()));
                 NDArray unmerged = model.logits(scope, ids, null);
-                adapted.merge();
+                merge(model, adapted);
                 NDArray merged = model.logits(scope, ids, null);
                 adapted.unmerge();
                 // NaN must not pass for a small number
@@ -41,5 +42,15 @@ final class MergeCheck {
             }
         }
         return largest;
+    }
+
+    /** An adapter of the embeddings alone needs a head that does not share their matrix. */
+    private static void merge(CausalLm model, AdaptedModel adapted) {
+        try {
+            adapted.merge();
+        } catch (TiedWeightException e) {
+            model.untieHead();
+            adapted.merge();
+        }
     }
 }

@@ -3,6 +3,7 @@ package io.peft4j.cli;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import io.peft4j.adapters.MergeReport;
+import io.peft4j.adapters.TiedWeightException;
 import io.peft4j.safetensors.Dtype;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -22,6 +23,11 @@ import picocli.CommandLine.Spec;
                 "Writes a complete Hugging Face directory with the adapter in the weights. Sums are"
                         + " taken in float32 and rounded once.")
 final class MergeCommand implements Callable<Integer> {
+
+    private static final String UNTIED =
+            String.format(
+                    "the adapter changes the embeddings alone, so the output head has a weight of"
+                            + " its own now (tie_word_embeddings is false)%n");
 
     @Spec private CommandSpec spec;
     @Mixin private BaseModelOption base;
@@ -59,21 +65,31 @@ final class MergeCommand implements Callable<Integer> {
         FloatType given = dtype == null ? null : FloatType.parse(dtype);
         try (LoadedModel loaded = LoadedModel.open(base.directory(), adapter, place)) {
             Dtype written = given != null ? given.stored() : loaded.model().dtype();
-            MergeReport report = loaded.requireAdapter().merge();
+            boolean untied = false;
+            MergeReport report;
+            try {
+                report = loaded.requireAdapter().merge();
+            } catch (TiedWeightException e) {
+                untied = loaded.model().untieHead();
+                report = loaded.requireAdapter().merge();
+            }
             loaded.save(output, written);
-            spec.commandLine()
-                    .getOut()
-                    .print(json ? Json.text(json(report, written)) + "\n" : text(report, written));
+            String text =
+                    json
+                            ? Json.text(json(report, written, untied)) + "\n"
+                            : text(report, written) + (untied ? UNTIED : "");
+            spec.commandLine().getOut().print(text);
         }
         return 0;
     }
 
-    private JsonObject json(MergeReport report, Dtype written) {
+    private JsonObject json(MergeReport report, Dtype written, boolean untied) {
         JsonObject object = new JsonObject();
         object.addProperty("output", output.toString());
         object.addProperty("dtype", written.torchName());
         object.addProperty("largest_change", report.largest());
         object.addProperty("relative_change", report.relative());
+        object.addProperty("untied_head", untied);
         JsonArray sites = new JsonArray();
         for (MergeReport.SiteChange change : report.sites()) {
             JsonObject site = new JsonObject();

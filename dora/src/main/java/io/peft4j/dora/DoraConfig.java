@@ -3,6 +3,7 @@ package io.peft4j.dora;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.peft4j.adapters.AdapterState;
+import io.peft4j.adapters.PeftConfig;
 import io.peft4j.adapters.Site;
 import io.peft4j.lora.LowRankConfig;
 import io.peft4j.lora.LowRankPair;
@@ -33,8 +34,14 @@ public final class DoraConfig extends LowRankConfig {
     }
 
     @Override
+    protected DoraConfig read(PeftConfig peft) {
+        return builder().read(peft).build();
+    }
+
+    @Override
     public AdapterState create(Site site, NDArray weight, NDManager owner, long seed) {
-        return new DoraState(LowRankPair.create(this, site, owner, seed), site, weight, owner);
+        LowRankPair pair = LowRankPair.create(this, site, weight, owner, seed);
+        return new DoraState(pair, site, weight, owner);
     }
 
     /**
@@ -62,8 +69,7 @@ public final class DoraConfig extends LowRankConfig {
          * @return the config
          */
         public DoraConfig build() {
-            check();
-            return new DoraConfig(this);
+            return checked(new DoraConfig(this));
         }
     }
 }

@@ -1,6 +1,7 @@
 package io.peft4j.dora;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
@@ -64,10 +65,14 @@ final class DoraState extends LowRankState {
     }
 
     private NDArray rowNorm(NDManager owner, NDArray weight, Shape shape) {
-        NDArray a = pair().a().getArray();
-        NDArray b = pair().b().getArray();
-        try (NDArray norm = KERNELS.call(owner, "row_norm", weight, squaredNorm, a, b, scale)) {
-            return norm.reshape(shape);
+        try (NDManager scope = owner.newSubManager()) {
+            ParameterStore store = new ParameterStore(scope, false);
+            NDList f = pair().factors(scope, weight.getDevice(), store, false);
+            NDArray norm =
+                    KERNELS.call(scope, "row_norm", weight, squaredNorm, f.get(0), f.get(1), scale);
+            NDArray shaped = norm.reshape(shape);
+            shaped.attach(owner);
+            return shaped;
         }
     }
 
@@ -85,14 +90,8 @@ final class DoraState extends LowRankState {
             NDArray delta = pair().delta(weight, store, training);
             delta.attach(scope);
             NDArray direction = delta.add(weight); // (out, in)
-            NDArray norm = direction.stopGradient().norm(new int[] {1}, true).maximum(1e-12f);
             NDArray m = store.getValue(magnitude, weight.getDevice(), training);
-            NDArray column = m.reshape(-1, 1); // (out, 1)
-            column.attach(scope);
-            NDArray gain = column.div(norm);
-            NDArray effective = direction.mul(gain);
-            effective.attach(owner);
-            return effective;
+            return KERNELS.call(owner, "turned", direction, m);
         }
     }
 
@@ -106,8 +105,14 @@ final class DoraState extends LowRankState {
                 NDArray dropped = Dropout.dropout(x, (float) dropout(), true).singletonOrThrow();
                 dropped.attach(scope);
                 NDArray turned = Linear.linear(dropped, weight).singletonOrThrow();
-                return KERNELS.call(
-                        owner, "update", turned, pair().apply(dropped, store, true), gain);
+                NDArray update = pair().apply(dropped, store, true);
+                NDArray y = KERNELS.call(scope, "update", turned, update, gain);
+                if (pair().startsFromWeight()) {
+                    // the frozen part that the pair started from sees the whole input
+                    y = y.add(pair().apply(x, dropped, store, true).sub(update));
+                }
+                y.attach(owner);
+                return y;
             }
             NDArray update = pair().apply(x, store, training);
             update.attach(scope);
@@ -129,6 +134,7 @@ final class DoraState extends LowRankState {
 
     @Override
     public void weightChanged(NDArray weight) {
+        super.weightChanged(weight);
         try (NDManager scope = weight.getManager().newSubManager()) {
             Tensors.copy(KERNELS.call(scope, "squared_row_norm", weight), squaredNorm);
         }
@@ -136,13 +142,14 @@ final class DoraState extends LowRankState {
 
     /** Returns m / |W + s B A| (out), in the given manager. */
     private NDArray gain(NDManager owner, NDArray weight, ParameterStore store, boolean training) {
+        NDList factors = pair().factors(owner, weight.getDevice(), store, training);
         return KERNELS.call(
                 owner,
                 "gain",
                 weight,
                 squaredNorm,
-                store.getValue(pair().a(), weight.getDevice(), training),
-                store.getValue(pair().b(), weight.getDevice(), training),
+                factors.get(0),
+                factors.get(1),
                 scale,
                 store.getValue(magnitude, weight.getDevice(), training));
     }

@@ -1,11 +1,12 @@
   # The square of each row's norm of w (out, in), float32, in chunks of rows: w may be large.
+  # The sum of a view, such as an embedding's, would round otherwise than that of its copy.
   def squared_row_norm(self, w: Tensor) -> Tensor:
     rows = torch.size(w, 0)
     out = torch.empty([rows], dtype=6, device=ops.prim.device(w))
     for i in range(torch.floordiv(torch.add(rows, 255), 256)):
       start = torch.mul(i, 256)
       count = ops.prim.min(256, torch.sub(rows, start))
-      part = torch.to(torch.narrow(w, 0, start, count), 6)
+      part = torch.contiguous(torch.to(torch.narrow(w, 0, start, count), 6))
       _ = torch.copy_(torch.narrow(out, 0, start, count), torch.sum(torch.square(part), [1]))
     return out
 
@@ -24,6 +25,12 @@
   # m / |w + s b a| (out), differentiable in m.
   def gain(self, w: Tensor, w2: Tensor, a: Tensor, b: Tensor, scaling: Tensor, m: Tensor) -> Tensor:
     return torch.div(torch.flatten(m), (self).row_norm(w, w2, a, b, scaling))
+
+  # (m / |d|) d per row, of d = w + s b a (out, in) and m of out elements. The norm is summed as |w| was, so
+  # that a new adapter has the factor 1 exactly; it is a constant in backward.
+  def turned(self, d: Tensor, m: Tensor) -> Tensor:
+    n2 = (self).squared_row_norm(torch.detach(d))
+    return torch.mul(d, torch.unsqueeze(torch.div(torch.flatten(m), torch.sqrt(torch.clamp_min(n2, 1e-24))), 1))
 
   # (g - 1) base + g update, of base and update (…, out) and g (out).
   def update(self, base: Tensor, update: Tensor, g: Tensor) -> Tensor:

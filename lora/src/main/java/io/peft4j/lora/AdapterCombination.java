@@ -4,7 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.nn.Parameter;
+import ai.djl.training.ParameterStore;
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.adapters.Adapter;
 import io.peft4j.adapters.AdapterState;
@@ -94,6 +94,10 @@ public final class AdapterCombination {
 
     private static void requireSitesOnly(Adapter adapter) {
         TrainedInFull own = adapter.config().trainedInFull();
+        if (adapter.config() instanceof LowRankConfig config && config.loraBias()) {
+            throw new IllegalArgumentException(
+                    "adapter " + adapter.name() + " has lora_bias; combine adapters without it");
+        }
         if (!own.equals(TrainedInFull.NOTHING)) {
             throw new IllegalArgumentException(
                     "adapter "
@@ -118,14 +122,16 @@ public final class AdapterCombination {
         NDList bs = new NDList();
         for (Adapter adapter : adapters) {
             LowRankPair pair = pair(adapter, path);
-            as.add(matrix(scope, pair.a()));
-            bs.add(matrix(scope, pair.b()).mul(pair.scaling() * weight(adapter)));
+            ParameterStore store = new ParameterStore(scope, false);
+            NDList factors = pair.factors(scope, pair.a().getArray().getDevice(), store, false);
+            as.add(matrix(scope, factors.get(0)));
+            bs.add(matrix(scope, factors.get(1)).mul(pair.scaling() * weight(adapter)));
         }
         return new Factors(NDArrays.concat(as, 0), NDArrays.concat(bs, 1), 0);
     }
 
-    private static NDArray matrix(NDManager scope, Parameter factor) {
-        NDArray view = factor.getArray().reshape(factor.getShape().get(0), -1);
+    private static NDArray matrix(NDManager scope, NDArray factor) {
+        NDArray view = factor.reshape(factor.getShape().get(0), -1);
         view.attach(scope);
         return view;
     }

@@ -3,6 +3,7 @@ package io.peft4j.lora;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.peft4j.adapters.AdapterState;
+import io.peft4j.adapters.PeftConfig;
 import io.peft4j.adapters.Site;
 
 /**
@@ -29,8 +30,13 @@ public final class LoraConfig extends LowRankConfig {
     }
 
     @Override
+    protected LoraConfig read(PeftConfig peft) {
+        return builder().read(peft).build();
+    }
+
+    @Override
     public AdapterState create(Site site, NDArray weight, NDManager owner, long seed) {
-        return new LoraState(LowRankPair.create(this, site, owner, seed));
+        return new LoraState(LowRankPair.create(this, site, weight, owner, seed));
     }
 
     /**
@@ -58,8 +64,7 @@ public final class LoraConfig extends LowRankConfig {
          * @return the config
          */
         public LoraConfig build() {
-            check();
-            return new LoraConfig(this);
+            return checked(new LoraConfig(this));
         }
     }
 }

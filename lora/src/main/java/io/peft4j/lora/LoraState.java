@@ -3,6 +3,7 @@ package io.peft4j.lora;
 import ai.djl.ndarray.NDArray;
 import ai.djl.nn.norm.Dropout;
 import ai.djl.training.ParameterStore;
+import java.util.Map;
 
 /**
  * LoRA at one site: \(W' = W + s B A\).
@@ -12,6 +13,9 @@ import ai.djl.training.ParameterStore;
  *        │                           + ── y
  *        └─ dropout ── A ── B ── ·s ─┘
  * </pre>
+ *
+ * A pair that started from a part of the weight adds what it has gained since, see {@link
+ * LoraInit}.
  */
 final class LoraState extends LowRankState {
 
@@ -31,7 +35,7 @@ final class LoraState extends LowRankState {
             NDArray x, NDArray base, NDArray weight, ParameterStore store, boolean training) {
         if (training && dropout() > 0) {
             try (NDArray dropped = Dropout.dropout(x, (float) dropout(), true).singletonOrThrow()) {
-                return pair().apply(dropped, store, true);
+                return pair().apply(x, dropped, store, true);
             }
         }
         return pair().apply(x, store, training);
@@ -41,5 +45,19 @@ final class LoraState extends LowRankState {
     public NDArray embeddingUpdate(
             NDArray ids, NDArray base, NDArray weight, ParameterStore store, boolean training) {
         return pair().rows(ids, store, training);
+    }
+
+    @Override
+    public NDArray tiedUpdate(
+            NDArray h, NDArray base, NDArray weight, ParameterStore store, boolean training) {
+        return pair().applyTied(h, store, training);
+    }
+
+    /** The pair of the tied linear layer is this one the other way round. */
+    @Override
+    public Map<String, String> tiedKeys() {
+        return parameters().containsKey("lora_embedding_A")
+                ? Map.of("lora_A.weight", "lora_embedding_B", "lora_B.weight", "lora_embedding_A")
+                : Map.of();
     }
 }

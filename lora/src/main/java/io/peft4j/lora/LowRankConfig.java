@@ -1,24 +1,27 @@
 package io.peft4j.lora;
 
+import ai.djl.ndarray.NDManager;
 import io.peft4j.adapters.AdapterConfig;
 import io.peft4j.adapters.AdapterConfigException;
+import io.peft4j.adapters.AdapterState;
 import io.peft4j.adapters.ModulePatterns;
 import io.peft4j.adapters.PeftConfig;
 import io.peft4j.adapters.Site;
 import io.peft4j.adapters.TargetModules;
 import io.peft4j.adapters.TrainedInFull;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** The settings that LoRA and DoRA share, under PEFT's names and with PEFT's meaning. */
+/**
+ * The settings that LoRA and DoRA share, under PEFT's names and with PEFT's meaning.
+ *
+ * <p>The file is long because there are many: a documented getter and setter for each, and no more.
+ * {@code PeftSettings} reads and writes them, {@code SettingsCheck} knows what fits together.
+ */
 public abstract class LowRankConfig implements AdapterConfig {
-
-    private static final int LARGEST_RANK = 4096;
 
     private final TargetModules targetModules;
     private final ModulePatterns rankPattern;
@@ -28,6 +31,7 @@ public abstract class LowRankConfig implements AdapterConfig {
     private final boolean rsLora;
     private final double dropout;
     private final LoraInit init;
+    private final boolean loraBias;
     private final boolean fanInFanOut;
     private final TrainedInFull trainedInFull;
     private final boolean ensureWeightTying;
@@ -55,6 +59,7 @@ public abstract class LowRankConfig implements AdapterConfig {
         rsLora = builder.rsLora;
         dropout = builder.dropout;
         init = builder.init;
+        loraBias = builder.loraBias;
         fanInFanOut = builder.fanInFanOut;
         trainedInFull =
                 new TrainedInFull(builder.bias, targetModules.modulesToSave(), builder.tokens);
@@ -101,12 +106,21 @@ public abstract class LowRankConfig implements AdapterConfig {
     }
 
     /**
-     * Returns how A is drawn.
+     * Returns how A and B start.
      *
      * @return the initialisation
      */
     public LoraInit init() {
         return init;
+    }
+
+    /**
+     * Returns whether B has a bias.
+     *
+     * @return PEFT's {@code lora_bias}
+     */
+    public boolean loraBias() {
+        return loraBias;
     }
 
     /**
@@ -152,25 +166,23 @@ public abstract class LowRankConfig implements AdapterConfig {
     }
 
     /**
-     * Refuses a convolution in groups, and a pattern that matches no site, which is most often a
-     * mistake; only settings of a saved adapter may hold some, as in PEFT.
+     * Refuses a convolution in groups, one that cannot start as asked, and a pattern that matches
+     * no site, which is most often a mistake; only settings of a saved adapter may hold some, as in
+     * PEFT.
      */
     @Override
     public void validate(List<Site> sites) {
-        for (Site site : sites) {
-            if (site.kind() == Site.Kind.GROUPED_CONV) {
-                throw new AdapterConfigException(
-                        site.path()
-                                + " is a convolution in groups, where PEFT's pair is no change of"
-                                + " the weight: its A sees the inputs of all groups; leave it out of"
-                                + " the target modules");
-            }
-        }
+        sites.forEach(site -> SettingsCheck.requireFits(this, site));
         if (!saved) {
             List<String> modules = sites.stream().map(Site::path).toList();
             rankPattern.requireMatches("rank_pattern", modules);
             alphaPattern.requireMatches("alpha_pattern", modules);
         }
+    }
+
+    @Override
+    public @Nullable AdapterState createBias(Site site, NDManager owner) {
+        return loraBias ? new LoraBias(site.outFeatures(), scaling(site.path()), owner) : null;
     }
 
     /**
@@ -183,6 +195,19 @@ public abstract class LowRankConfig implements AdapterConfig {
     @Override
     public PeftConfig toPeft() {
         return PeftSettings.write(this);
+    }
+
+    /**
+     * Reads a config of the same method.
+     *
+     * @param peft the settings
+     * @return the config
+     */
+    protected abstract LowRankConfig read(PeftConfig peft);
+
+    /** The settings of an adapter that {@link LoraConversion} makes of one with these. */
+    LowRankConfig plain() {
+        return read(PeftSettings.writePlain(this));
     }
 
     ModulePatterns rankPattern() {
@@ -216,6 +241,7 @@ public abstract class LowRankConfig implements AdapterConfig {
         private boolean rsLora;
         private double dropout;
         private LoraInit init = LoraInit.DEFAULT;
+        private boolean loraBias;
         private boolean fanInFanOut;
         private TrainedInFull.Bias bias = TrainedInFull.Bias.NONE;
         private List<String> modulesToSave = List.of();
@@ -303,7 +329,7 @@ public abstract class LowRankConfig implements AdapterConfig {
         }
 
         /**
-         * Sets how A is drawn.
+         * Sets how A and B start.
          *
          * @param initialisation the initialisation
          * @return this builder
@@ -332,6 +358,19 @@ public abstract class LowRankConfig implements AdapterConfig {
          */
         public T optAlphaPattern(Map<String, Double> alphas) {
             alphaPattern = new LinkedHashMap<>(alphas);
+            return self();
+        }
+
+        /**
+         * Gives B a bias, zero at the start, which is scaled as B is and added to the module's own:
+         * PEFT's {@code lora_bias}. Not for embeddings, not for DoRA, and with the default init
+         * only.
+         *
+         * @param biased whether to
+         * @return this builder
+         */
+        public T optLoraBias(boolean biased) {
+            loraBias = biased;
             return self();
         }
 
@@ -440,38 +479,17 @@ public abstract class LowRankConfig implements AdapterConfig {
             return PeftSettings.read(peft, self());
         }
 
-        /** Checks the settings; a subclass calls this first in {@code build()}. */
-        protected void check() {
-            requireRank("rank", rank);
-            rankPattern.forEach((key, r) -> requireRank("rank_pattern \"" + key + "\"", r));
-            if (!(dropout >= 0 && dropout < 1)) {
-                throw new AdapterConfigException(
-                        "dropout must be at least 0 and below 1, but is " + dropout);
-            }
-            tokens.forEach(Builder::requireRows);
-            if (Double.isInfinite(alpha)) {
-                throw new AdapterConfigException("alpha must be finite, but is " + alpha);
-            }
-        }
-
-        private static void requireRows(String module, List<Integer> rows) {
-            Set<Integer> once = new HashSet<>();
-            for (int row : rows) {
-                if (row < 0 || !once.add(row)) {
-                    throw new AdapterConfigException(
-                            "trainable_token_indices "
-                                    + module
-                                    + " must be different rows from 0, but are "
-                                    + rows);
-                }
-            }
-        }
-
-        private static void requireRank(String what, int rank) {
-            if (rank < 1 || rank > LARGEST_RANK) {
-                throw new AdapterConfigException(
-                        what + " must be from 1 to " + LARGEST_RANK + ", but is " + rank);
-            }
+        /**
+         * Checks a config; a subclass calls this last in {@code build()}.
+         *
+         * @param config the new config
+         * @param <C> its class
+         * @return the config
+         * @throws AdapterConfigException if a setting is out of range or contradicts another
+         */
+        protected static <C extends LowRankConfig> C checked(C config) {
+            SettingsCheck.check(config);
+            return config;
         }
     }
 }

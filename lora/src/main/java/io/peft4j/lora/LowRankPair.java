@@ -1,16 +1,20 @@
 package io.peft4j.lora;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
+import io.peft4j.adapters.AdapterConfigException;
 import io.peft4j.adapters.Site;
 import io.peft4j.torch.Tensors;
 import io.peft4j.torch.TextModule;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The pair of low-rank factors at one site and their scaling s: the update of the weight is \(s B
@@ -26,7 +30,7 @@ import java.util.Map;
  */
 public final class LowRankPair implements AutoCloseable {
 
-    private static final TextModule KERNELS = TextModule.resource(LowRankPair.class, "lora.ts");
+    static final TextModule KERNELS = TextModule.resource(LowRankPair.class, "lora.ts");
 
     private final int rank;
     private final double scaling;
@@ -36,14 +40,22 @@ public final class LowRankPair implements AutoCloseable {
     private final Parameter b;
     private final NDArray scale;
 
+    private final LoraInit init;
+    private final @Nullable NDList start;
+
     private LowRankPair(
-            LowRankConfig config, Site site, Parameter a, Parameter b, NDManager owner) {
+            LowRankConfig config, Site site, NDManager owner, NDArray down, NDArray up) {
         rank = config.rank(site.path());
         scaling = config.scaling(site.path());
         embedding = site.kind() == Site.Kind.EMBEDDING;
         dropout = embedding ? 0 : config.dropout(); // an entry's number is nothing to drop
-        this.a = a;
-        this.b = b;
+        init = config.init();
+        a = parameter("lora_A", owner, shapeOfA(site, rank), down);
+        b = parameter("lora_B", owner, shapeOfB(site, rank), up);
+        start =
+                init.startsFromWeight() && !embedding
+                        ? new NDList(Tensors.clone(owner, down), Tensors.clone(owner, up))
+                        : null;
         scale = owner.create(scaling);
     }
 
@@ -52,20 +64,27 @@ public final class LowRankPair implements AutoCloseable {
      *
      * @param config the settings
      * @param site the site
+     * @param weight the frozen weight as a matrix (out, in), float32
      * @param owner the manager of the new tensors
      * @param seed decides the initial values
      * @return the pair
+     * @throws AdapterConfigException if the initialisation does not fit the site
      */
-    public static LowRankPair create(LowRankConfig config, Site site, NDManager owner, long seed) {
+    public static LowRankPair create(
+            LowRankConfig config, Site site, NDArray weight, NDManager owner, long seed) {
         int rank = config.rank(site.path());
-        int in = Math.toIntExact(site.inFeatures());
-        int out = Math.toIntExact(site.outFeatures());
-        boolean embedding = site.kind() == Site.Kind.EMBEDDING;
-        float[] down = embedding ? new float[0] : config.init().sampleA(rank, in, seed);
-        float[] up = embedding ? LoraInit.normal(out * rank, 1, seed) : new float[0];
-        Parameter a = parameter("lora_A", owner, shapeOfA(site, rank), down);
-        Parameter b = parameter("lora_B", owner, shapeOfB(site, rank), up);
-        return new LowRankPair(config, site, a, b, owner);
+        try (NDManager scope = owner.newSubManager()) {
+            if (site.kind() == Site.Kind.EMBEDDING) {
+                NDArray a = scope.zeros(new Shape(rank, site.inFeatures()));
+                NDArray b = Draws.normal(scope, new Shape(site.outFeatures(), rank), 1, seed);
+                return new LowRankPair(config, site, owner, a, b);
+            }
+            double scaling = config.scaling(site.path());
+            NDList factors = config.init().start(scope, weight, rank, scaling, seed);
+            return new LowRankPair(config, site, owner, factors.get(0), factors.get(1));
+        } catch (AdapterConfigException e) {
+            throw new AdapterConfigException(site.path() + ": " + e.getMessage(), e);
+        }
     }
 
     private static Shape shapeOfA(Site site, int rank) {
@@ -88,21 +107,22 @@ public final class LowRankPair implements AutoCloseable {
         return shape;
     }
 
-    /** Without values, it is zero. */
-    private static Parameter parameter(String name, NDManager owner, Shape shape, float[] values) {
+    private static Parameter parameter(String name, NDManager owner, Shape shape, NDArray values) {
         Parameter parameter =
                 Parameter.builder()
                         .setName(name)
                         .setType(Parameter.Type.OTHER)
                         .optShape(shape)
-                        .optInitializer(
-                                (m, s, type) ->
-                                        values.length == 0
-                                                ? m.zeros(s, DataType.FLOAT32)
-                                                : Tensors.of(m, values, s))
+                        .optInitializer((m, s, type) -> copy(m, values, s))
                         .build();
         parameter.initialize(owner, DataType.FLOAT32);
         return parameter;
+    }
+
+    private static NDArray copy(NDManager owner, NDArray values, Shape shape) {
+        try (NDArray shaped = values.reshape(shape)) {
+            return Tensors.clone(owner, shaped);
+        }
     }
 
     /**
@@ -163,38 +183,88 @@ public final class LowRankPair implements AutoCloseable {
     }
 
     /**
+     * Tells whether the pair started from a part of the weight, so that its update is what it has
+     * gained since: \(s (B A - B_0 A_0)\).
+     *
+     * @return whether there is an A₀ and B₀
+     */
+    public boolean startsFromWeight() {
+        return start != null;
+    }
+
+    /**
+     * Returns factors whose product is the update without its scaling: A and B, or, for a pair that
+     * started from a part of the weight, \([A; A_0]\) and \([B, -B_0]\) of twice the rank.
+     *
+     * @param owner the manager of joined factors; A and B themselves stay where they are
+     * @param device the wanted device
+     * @param store where parameters are read from
+     * @param training whether gradients will be asked for
+     * @return the factors, first the one of shape (rank, in), or (rank, in, …) for a convolution
+     */
+    public NDList factors(NDManager owner, Device device, ParameterStore store, boolean training) {
+        NDArray down = store.getValue(a, device, training);
+        NDArray up = store.getValue(b, device, training);
+        return start == null
+                ? new NDList(down, up)
+                : KERNELS.callList(owner, "joined", down, up, start.get(0), start.get(1));
+    }
+
+    /**
      * Computes the update of the weight.
      *
      * @param weight any array on the wanted device; the result belongs to its manager
      * @param store where parameters are read from
      * @param training whether gradients will be asked for
-     * @return \(s B A\) (out, in)
+     * @return \(s B A\) (out, in), less the start's
      */
     public NDArray delta(NDArray weight, ParameterStore store, boolean training) {
-        return KERNELS.call(
-                weight.getManager(),
-                "delta",
-                store.getValue(a, weight.getDevice(), training),
-                store.getValue(b, weight.getDevice(), training),
-                scale);
+        NDManager owner = weight.getManager();
+        NDArray down = store.getValue(a, weight.getDevice(), training);
+        NDArray up = store.getValue(b, weight.getDevice(), training);
+        return start == null
+                ? KERNELS.call(owner, "delta", down, up, scale)
+                : KERNELS.call(owner, "delta_since", down, up, start.get(0), start.get(1), scale);
     }
 
     /**
      * Applies the update without making it.
      *
-     * @param x the input, (…, in), after dropout
+     * @param x the input, (…, in)
      * @param store where parameters are read from
      * @param training whether gradients will be asked for
-     * @return \(s (x A^T) B^T\) (…, out)
+     * @return \(s (x A^T) B^T\) (…, out), less the start's
      */
     public NDArray apply(NDArray x, ParameterStore store, boolean training) {
-        return KERNELS.call(
-                x.getManager(),
-                "update",
-                x,
-                store.getValue(a, x.getDevice(), training),
-                store.getValue(b, x.getDevice(), training),
-                scale);
+        return apply(x, x, store, training);
+    }
+
+    /**
+     * Applies the update with dropout. What the pair started from is a part of the frozen weight,
+     * and sees the whole input, as in PEFT.
+     *
+     * @param x the input, (…, in)
+     * @param dropped the input after dropout, (…, in)
+     * @param store where parameters are read from
+     * @param training whether gradients will be asked for
+     * @return \(s (x_{dropped} A^T) B^T\) (…, out), less the start's of x
+     */
+    public NDArray apply(NDArray x, NDArray dropped, ParameterStore store, boolean training) {
+        NDManager owner = x.getManager();
+        NDArray down = store.getValue(a, x.getDevice(), training);
+        NDArray up = store.getValue(b, x.getDevice(), training);
+        return start == null
+                ? KERNELS.call(owner, "update", dropped, down, up, scale)
+                : KERNELS.call(
+                        owner,
+                        "update_since",
+                        x,
+                        dropped,
+                        down,
+                        up,
+                        start.get(0),
+                        start.get(1),
+                        scale);
     }
 
     /**
@@ -215,11 +285,52 @@ public final class LowRankPair implements AutoCloseable {
                 scale);
     }
 
+    /** Finds the start anew in a weight with other values; A and B stay. */
+    void weightChanged(NDArray weight) {
+        if (start != null) {
+            try (NDManager scope = weight.getManager().newSubManager()) {
+                NDList found = init.start(scope, weight, rank, scaling, 0);
+                Tensors.copy(found.get(0), start.get(0));
+                Tensors.copy(found.get(1), start.get(1));
+            }
+        }
+    }
+
+    /**
+     * Applies an embedding's update in the output head that is tied to it, without making it.
+     *
+     * @param h the head's input (…, out)
+     * @param store where parameters are read from
+     * @param training whether gradients will be asked for
+     * @return \(s (h B) A\) (…, in)
+     */
+    public NDArray applyTied(NDArray h, ParameterStore store, boolean training) {
+        NDArray now =
+                tied(
+                        h,
+                        store.getValue(a, h.getDevice(), training),
+                        store.getValue(b, h.getDevice(), training));
+        if (start == null) {
+            return now;
+        }
+        try (now;
+                NDArray before = tied(h, start.get(0), start.get(1))) {
+            return now.sub(before);
+        }
+    }
+
+    private NDArray tied(NDArray h, NDArray down, NDArray up) {
+        return KERNELS.call(h.getManager(), "tied", h, down, up, scale);
+    }
+
     /** Frees all tensors; a second call does nothing. */
     @Override
     public void close() {
         a.close();
         b.close();
         scale.close();
+        if (start != null) {
+            start.close();
+        }
     }
 }

@@ -1,5 +1,6 @@
 package io.peft4j.lora;
 
+import ai.djl.ndarray.NDArray;
 import ai.djl.nn.Parameter;
 import io.peft4j.adapters.AdapterState;
 import java.util.Map;
@@ -47,6 +48,11 @@ public abstract class LowRankState implements AdapterState {
     @Override
     public OptionalDouble scaling() {
         return OptionalDouble.of(pair.scaling());
+    }
+
+    @Override
+    public void weightChanged(NDArray weight) {
+        pair.weightChanged(weight);
     }
 
     @Override

@@ -1,9 +1,11 @@
 package io.peft4j.lora;
 
 import io.peft4j.adapters.AdapterConfigException;
+import io.peft4j.adapters.ModulePatterns;
 import io.peft4j.adapters.PeftConfig;
 import io.peft4j.adapters.TargetModules;
 import io.peft4j.adapters.TrainedInFull;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -14,10 +16,6 @@ import java.util.Set;
  */
 final class PeftSettings {
 
-    /** Initialisations of PEFT that change adapters only, so that a saved adapter fits any base. */
-    private static final Set<String> KEEPS_THE_BASE =
-            Set.of("true", "false", "\"gaussian\"", "\"orthogonal\"", "\"eva\"");
-
     private static final Map<String, TrainedInFull.Bias> BIASES =
             Map.of(
                     "none", TrainedInFull.Bias.NONE,
@@ -27,8 +25,6 @@ final class PeftSettings {
     private PeftSettings() {}
 
     static <T extends LowRankConfig.Builder<T>> T read(PeftConfig peft, T builder) {
-        peft.requireUnused("init_lora_weights", KEEPS_THE_BASE);
-        peft.requireUnused("lora_bias", Set.of("false"));
         peft.requireUnused("target_parameters", Set.of("[]"));
         peft.requireUnused("layer_replication", Set.of("[]"));
         peft.requireUnused("alora_invocation_tokens", Set.of());
@@ -39,9 +35,10 @@ final class PeftSettings {
                 .optAlpha(peft.number("lora_alpha").orElse(8.0))
                 .optRsLora(peft.flag("use_rslora"))
                 .optDropout(peft.number("lora_dropout").orElse(0.0))
-                .optInit(LoraInit.ofPeft(String.valueOf(peft.json().get("init_lora_weights"))))
+                .optInit(LoraInit.read(peft))
                 .optRankPattern(peft.wholeNumbers("rank_pattern"))
                 .optAlphaPattern(peft.numbers("alpha_pattern"))
+                .optLoraBias(peft.flag("lora_bias"))
                 .optFanInFanOut(peft.flag("fan_in_fan_out"))
                 .optBias(bias(peft))
                 .optTrainableTokens(peft.integerLists("trainable_token_indices"))
@@ -64,6 +61,31 @@ final class PeftSettings {
     }
 
     static PeftConfig write(LowRankConfig config) {
+        return settings(config).build();
+    }
+
+    /**
+     * Writes the settings of a plain adapter of twice the rank, with the same scaling everywhere.
+     * The scaling divides alpha by the rank or by its root.
+     */
+    static PeftConfig writePlain(LowRankConfig config) {
+        double growth = config.rsLora() ? Math.sqrt(2) : 2;
+        return settings(config)
+                .opt("r", 2 * config.rank())
+                .opt("lora_alpha", growth * config.alpha())
+                .opt("rank_pattern", times(2, config.rankPattern()))
+                .opt("alpha_pattern", times(growth, config.alphaPattern()))
+                .opt("init_lora_weights", true)
+                .build();
+    }
+
+    private static Map<String, Double> times(double factor, ModulePatterns patterns) {
+        Map<String, Double> larger = new LinkedHashMap<>();
+        patterns.values().forEach((pattern, value) -> larger.put(pattern, factor * value));
+        return larger;
+    }
+
+    private static PeftConfig.Builder settings(LowRankConfig config) {
         TrainedInFull own = config.trainedInFull();
         PeftConfig.Builder peft =
                 config.targetModules()
@@ -86,13 +108,16 @@ final class PeftSettings {
             List<Integer> only = own.tokens().get("");
             peft.opt("trainable_token_indices", only == null ? own.tokens() : only);
         }
+        if (config.loraBias()) {
+            peft.opt("lora_bias", true);
+        }
         if (config.ensureWeightTying()) {
             peft.opt("ensure_weight_tying", true);
         }
-        return peft.build();
+        return peft;
     }
 
-    private static String name(TrainedInFull.Bias bias) {
+    static String name(TrainedInFull.Bias bias) {
         return BIASES.entrySet().stream()
                 .filter(entry -> entry.getValue() == bias)
                 .findFirst()

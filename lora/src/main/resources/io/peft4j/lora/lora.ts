@@ -9,3 +9,25 @@
   # rows of s a^T b^T (…, out), of ids (…)
   def rows(self, ids: Tensor, a: Tensor, b: Tensor, scaling: Tensor) -> Tensor:
     return torch.mul(torch.linear(torch.embedding(torch.t(a), ids), b), float(scaling))
+
+  # The same less the initial pair's, a0 and b0. Both products apart: the difference is exactly zero at the start.
+  def delta_since(self, a: Tensor, b: Tensor, a0: Tensor, b0: Tensor, scaling: Tensor) -> Tensor:
+    return torch.mul(torch.sub(torch.mm(b, a), torch.mm(b0, a0)), float(scaling))
+
+  # dropped is x, or what dropout left of it: the initial pair is a part of the frozen weight and sees all of x.
+  def update_since(self, x: Tensor, dropped: Tensor, a: Tensor, b: Tensor, a0: Tensor, b0: Tensor, scaling: Tensor) -> Tensor:
+    now = torch.linear(torch.linear(dropped, a), b)
+    start = torch.linear(torch.linear(x, a0), b0)
+    return torch.mul(torch.sub(now, start), float(scaling))
+
+  # One pair [a; a0], [b, -b0] of twice the rank for b a - b0 a0
+  def joined(self, a: Tensor, b: Tensor, a0: Tensor, b0: Tensor) -> Tuple[Tensor, Tensor]:
+    return (torch.cat([a, a0], 0), torch.cat([b, torch.neg(b0)], 1))
+
+  # bias + s own (out, 1), of a bias (out, 1) and own (out)
+  def biased(self, bias: Tensor, own: Tensor, scaling: Tensor) -> Tensor:
+    return torch.add(bias, torch.mul(torch.unsqueeze(own, 1), float(scaling)))
+
+  # s (h b) a (…, in), of h (…, out)
+  def tied(self, h: Tensor, a: Tensor, b: Tensor, scaling: Tensor) -> Tensor:
+    return torch.mul(torch.matmul(torch.matmul(h, b), a), float(scaling))

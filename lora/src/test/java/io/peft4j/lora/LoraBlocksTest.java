@@ -1,5 +1,6 @@
 package io.peft4j.lora;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.nn.Block;
@@ -45,6 +46,37 @@ class LoraBlocksTest {
     @Test
     void weightsStoredInOutEqualPeft() throws IOException {
         BlockGolden.check("fan_in_fan_out_lora", GoldenBlocks.transposed());
+    }
+
+    @Test
+    void aBiasOfBEqualsPeft() throws IOException {
+        BlockGolden.check("lora_bias", GoldenBlocks.mlp());
+        BlockGolden.check("lora_bias_rslora", GoldenBlocks.mlp());
+        BlockGolden.check("lora_bias_conv", GoldenBlocks.cnn());
+    }
+
+    @Test
+    void aBiasOfBNeedsAModuleWithABiasAndNoEmbedding() throws IOException {
+        Block point = GoldenBlocks.point();
+        try (BlockGolden golden = new BlockGolden("conv2d_point_lora", point)) {
+            LoraConfig config = biased("conv1");
+            assertThatThrownBy(() -> Adapters.attach(point, config))
+                    .isInstanceOf(AdapterConfigException.class)
+                    .hasMessageContaining("conv1 has no bias");
+            assertThat(golden.has("x")).isTrue();
+        }
+        Block tokens = GoldenBlocks.tokens("embed");
+        try (BlockGolden golden = new BlockGolden("embedding_lora", tokens)) {
+            LoraConfig config = biased("embed");
+            assertThatThrownBy(() -> Adapters.attach(tokens, config))
+                    .isInstanceOf(AdapterConfigException.class)
+                    .hasMessageContaining("embed is an embedding");
+            assertThat(golden.has("x")).isTrue();
+        }
+    }
+
+    private static LoraConfig biased(String module) {
+        return LoraConfig.builder().setRank(1).optLoraBias(true).setTargetModules(module).build();
     }
 
     @Test

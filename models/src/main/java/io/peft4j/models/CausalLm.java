@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class CausalLm implements AutoCloseable {
 
-    private final ModelConfig config;
+    private volatile ModelConfig config;
     private final Dtype dtype;
     private final CheckpointLayout layout;
     private final @Nullable Path source;
@@ -167,7 +167,8 @@ public final class CausalLm implements AutoCloseable {
     /**
      * Returns the config.
      *
-     * @return the config that the model was loaded or created with
+     * @return the config that the model was loaded or created with, or after {@link #untieHead} the
+     *     one that fits
      */
     public ModelConfig config() {
         return config;
@@ -323,6 +324,24 @@ public final class CausalLm implements AutoCloseable {
             decoder.hidden(step, weights(step, false), ids, attentionMask, null, routing);
             return routing.auxiliaryLoss().getFloat();
         }
+    }
+
+    /**
+     * Gives the output head a copy of the embeddings' matrix if the two are one. The model computes
+     * what it did, needs the memory of another matrix, and is saved with {@code
+     * tie_word_embeddings} false. Then an adapter of the embeddings alone can be merged, and
+     * adapters that are attached from now on can target the head.
+     *
+     * @return whether the two were one
+     * @throws IllegalStateException if an adapter changes both together; it can be merged as they
+     *     are
+     */
+    public boolean untieHead() {
+        boolean wasTied = decoder.untieHead(manager);
+        if (wasTied) {
+            config = config.untied();
+        }
+        return wasTied;
     }
 
     /**

@@ -4,6 +4,7 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
@@ -14,6 +15,7 @@ import io.peft4j.adapters.AdaptableLinear;
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.adapters.AdapterHost;
 import io.peft4j.adapters.BlockTree;
+import io.peft4j.torch.Tensors;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -34,9 +36,9 @@ public final class Decoder extends NamedBlock implements AdapterHost {
 
     private final Architecture architecture;
     private final DecoderBody body;
-    private final @Nullable AdaptableLinear head;
     private final RotaryTable rotary;
-    private final Map<String, Parameter> baseParameters;
+    private volatile @Nullable AdaptableLinear head;
+    private volatile Map<String, Parameter> baseParameters;
     private volatile @Nullable AdaptedModel adapters;
 
     Decoder(Architecture architecture) {
@@ -44,17 +46,20 @@ public final class Decoder extends NamedBlock implements AdapterHost {
         rotary = new RotaryTable(architecture);
         ModuleNames names = architecture.names();
         body = addChildBlock(names.body(), new DecoderBody(architecture));
-        head =
-                architecture.tiedHead()
-                        ? null
-                        : addChildBlock(
-                                names.head(),
-                                AdaptableLinear.builder()
-                                        .setFeatures(
-                                                architecture.hiddenSize(),
-                                                architecture.vocabularySize())
-                                        .optOutputHead(true)
-                                        .build());
+        head = architecture.tiedHead() ? null : addHead();
+        baseParameters = readParameters();
+    }
+
+    private AdaptableLinear addHead() {
+        return addChildBlock(
+                architecture.names().head(),
+                AdaptableLinear.builder()
+                        .setFeatures(architecture.hiddenSize(), architecture.vocabularySize())
+                        .optOutputHead(true)
+                        .build());
+    }
+
+    private Map<String, Parameter> readParameters() {
         Map<String, Parameter> parameters = new LinkedHashMap<>();
         BlockTree.paths(this)
                 .forEach(
@@ -64,7 +69,35 @@ public final class Decoder extends NamedBlock implements AdapterHost {
                                         path + "." + parameter.getKey(), parameter.getValue());
                             }
                         });
-        baseParameters = Collections.unmodifiableMap(parameters);
+        return Collections.unmodifiableMap(parameters);
+    }
+
+    /**
+     * Gives a head that shares the embeddings' matrix a copy of its own.
+     *
+     * @return whether there was such a head
+     */
+    boolean untieHead(NDManager owner) {
+        if (head != null) {
+            return false;
+        }
+        AdaptedModel adapted = adapters;
+        if (adapted != null && adapted.keepsTied()) {
+            throw new IllegalStateException(
+                    "an adapter changes embeddings and head together, such as one with trained"
+                            + " token rows; it can be merged as they are, tied");
+        }
+        Parameter embeddings = body.embeddings().weight();
+        AdaptableLinear own = addHead();
+        own.weight()
+                .setInitializer(
+                        (manager, shape, type) -> Tensors.clone(manager, embeddings.getArray()));
+        own.weight().freeze(!embeddings.requiresGradient());
+        own.initialize(owner, DataType.FLOAT32, new Shape(1, architecture.hiddenSize()));
+        body.embeddings().untie();
+        head = own;
+        baseParameters = readParameters();
+        return true;
     }
 
     /** {@inheritDoc} */
@@ -157,11 +190,11 @@ public final class Decoder extends NamedBlock implements AdapterHost {
 
     /** Projects hidden states (…, H) to logits (…, V), adapted if the head is. */
     NDArray project(NDManager owner, Weights weights, NDArray hidden) {
-        if (head == null) {
-            NDArray embeddings = weights.tied(body.embeddings());
-            return Kernels.DECODER.call(owner, "linear", hidden, embeddings);
-        }
-        NDArray logits = weights.linear(head, hidden);
+        AdaptableLinear own = head;
+        NDArray logits =
+                own == null
+                        ? weights.project(body.embeddings(), hidden)
+                        : weights.linear(own, hidden);
         logits.attach(owner);
         return logits;
     }

@@ -215,6 +215,13 @@ public final class ModelConfig {
         return config.json().deepCopy();
     }
 
+    /** Returns the config of the same model with a head of its own. */
+    ModelConfig untied() {
+        JsonObject json = json();
+        family.untie(json);
+        return of(json, config.source());
+    }
+
     Architecture architecture() {
         return architecture;
     }

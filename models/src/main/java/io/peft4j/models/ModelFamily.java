@@ -1,5 +1,6 @@
 package io.peft4j.models;
 
+import com.google.gson.JsonObject;
 import java.util.List;
 
 /**
@@ -32,5 +33,10 @@ interface ModelFamily {
      */
     default List<CheckpointLayout> fusedLayouts(Architecture architecture) {
         return List.of();
+    }
+
+    /** Says in a {@code config.json} that the output head has a weight of its own. */
+    default void untie(JsonObject json) {
+        json.addProperty("tie_word_embeddings", false);
     }
 }

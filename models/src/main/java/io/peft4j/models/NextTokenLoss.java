@@ -16,7 +16,8 @@ import org.jspecify.annotations.Nullable;
  * time. In training the gradient of a chunk's loss by its logits is written down by hand, softmax
  * minus one at the target, and sent back through the head, which leaves the gradient by the chunk's
  * hidden states; when all chunks are done, their gradients go back through the layers in one pass.
- * A weight that is both head and embeddings gets its gradient from both sides.
+ * A weight that is both head and embeddings gets its gradient from both sides, and so does an
+ * adapter that changes both.
  *
  * <p>With a mixture of experts whose config asks for it, the loss that keeps the routers balanced
  * takes part in that pass, weighted by the share of the labels that the batch has of all.
@@ -89,7 +90,9 @@ final class NextTokenLoss {
                     NDArray logits = decoder.project(scope, weights, x);
                     NDArray targets = labels.targets(scope, from, to);
                     NDList lossAndGradient = lossesAndGradient(scope, logits, targets, scale);
-                    Gradients.backward(logits, lossAndGradient.get(1));
+                    // an adapted head may be one effective weight for all chunks and for the
+                    // embeddings; what a chunk has for itself is freed with its scope
+                    Gradients.backwardKeepingGraph(logits, lossAndGradient.get(1));
                     Tensors.copy(x.getGradient(), Kernels.rows(scope, upstream, from, to));
                     addTo(sums, labels, from, lossAndGradient.get(0));
                 }

@@ -1,5 +1,6 @@
 package io.peft4j.models;
 
+import com.google.gson.JsonObject;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -68,6 +69,13 @@ final class OpenElm implements ModelFamily {
                 layers(config),
                 null,
                 NAMES);
+    }
+
+    @Override
+    public void untie(JsonObject json) {
+        json.addProperty("share_input_output_layers", false);
+        // true unless said otherwise: transformers would tie the head that the key above has made
+        json.addProperty("tie_word_embeddings", false);
     }
 
     /** The lists of published files win over the multipliers they were made from. */

@@ -27,9 +27,9 @@ record Weights(ParameterStore store, Device device, boolean training) {
         return layer.forward(store, new NDList(x), training).singletonOrThrow();
     }
 
-    /** The weight of an embedding for the output head that is tied to it. */
-    NDArray tied(AdaptableEmbedding embedding) {
-        return embedding.tiedWeight(store, device, training);
+    /** Runs the output head that is tied to an embedding; the result belongs to x's manager. */
+    NDArray project(AdaptableEmbedding embedding, NDArray x) {
+        return embedding.project(x, store, training);
     }
 
     NDArray rows(NDManager owner, AdaptableEmbedding embedding, NDArray ids) {

@@ -138,9 +138,6 @@
   def pick(self, h: Tensor, rows: Tensor) -> Tensor:
     return torch.index_select(torch.reshape(h, [-1, torch.size(h, -1)]), 0, rows)
 
-  def linear(self, x: Tensor, w: Tensor) -> Tensor:
-    return torch.linear(x, w)
-
   # -log softmax(logits)[target] per row (N), of logits (N, V)
   def losses(self, logits: Tensor, targets: Tensor) -> Tensor:
     lp = torch.log_softmax(torch.to(logits, 6), -1)

@@ -16,6 +16,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.peft4j.adapters.BlockTree;
+import io.peft4j.safetensors.Dtype;
 import io.peft4j.testdata.TestData;
 import io.peft4j.torch.GradMode;
 import java.io.IOException;
@@ -266,6 +267,26 @@ class FamilyGoldenTest {
                     logits(model, golden.array("input_ids")),
                     golden.floats("variant." + variant + ".logits"),
                     Golden.LOGITS);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"phi_partial", "qwen2"})
+    void aTiedHeadCanBeUntiedAndSaved(String family) throws IOException {
+        try (CausalLm model = Golden.load(family + "/model");
+                Golden golden = Golden.open(family + "/golden.safetensors")) {
+            assertThat(model.parameters()).doesNotContainKey("lm_head.weight");
+            assertThat(model.untieHead()).isTrue();
+            model.save(directory, Dtype.BF16);
+            try (CausalLm untied = CausalLm.load(directory, Device.cpu())) {
+                assertThat(untied.config().hasTiedHead()).isFalse();
+                assertThat(untied.parameters()).containsKey("lm_head.weight");
+                assertClose(
+                        "untied",
+                        logits(untied, golden.array("input_ids")),
+                        golden.floats("logits"),
+                        Golden.LOGITS);
+            }
         }
     }
 

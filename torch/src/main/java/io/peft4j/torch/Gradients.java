@@ -36,6 +36,17 @@ public final class Gradients {
     }
 
     /**
+     * Propagates like {@link #backward(NDArray, NDArray)} and keeps the graph, for outputs that
+     * have a part of it in common: all but the last must keep it.
+     *
+     * @param output any tensor that was computed in {@link GradMode#enabled()}
+     * @param upstream the gradient of the loss by {@code output}, of its shape and type
+     */
+    public static void backwardKeepingGraph(NDArray output, NDArray upstream) {
+        JniUtils.backward((PtNDArray) output, (PtNDArray) upstream, true, false);
+    }
+
+    /**
      * Fills the gradient of a leaf with zeros, a NaN included.
      *
      * @param leaf a tensor that requires a gradient

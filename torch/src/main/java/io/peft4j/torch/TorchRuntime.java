@@ -2,6 +2,8 @@ package io.peft4j.torch;
 
 import ai.djl.engine.Engine;
 import ai.djl.pytorch.jni.JniUtils;
+import ai.djl.util.Platform;
+import ai.djl.util.Utils;
 
 /** What libtorch keeps per process. */
 public final class TorchRuntime {
@@ -25,6 +27,20 @@ public final class TorchRuntime {
      */
     public static String version() {
         return engine().getVersion();
+    }
+
+    /**
+     * Returns the build of libtorch.
+     *
+     * @return such as {@code cpu} or {@code cu128}; of a library that the user supplies, what
+     *     {@code PYTORCH_FLAVOR} says, else {@code supplied}
+     */
+    public static String flavor() {
+        if (Utils.getEnvOrSystemProperty("PYTORCH_LIBRARY_PATH") == null) {
+            return Platform.detectPlatform("pytorch").getFlavor();
+        }
+        String said = Utils.getEnvOrSystemProperty("PYTORCH_FLAVOR");
+        return said == null ? "supplied" : said;
     }
 
     /**

@@ -10,11 +10,16 @@ import java.util.Set;
 import java.util.TreeMap;
 
 /**
- * Trains an adapter; checkpoints and result are adapters in PEFT's directory format.
+ * Trains an adapter; checkpoints and result are adapters in PEFT's directory format, and their
+ * provenance tells of the training.
  *
  * @param model the model with its adapter, not merged
+ * @param facts what else the provenance is to tell of the training, text by key, such as {@code
+ *     data_file}
  */
-public record AdapterTrainable(AdaptedModel model) implements Trainable {
+public record AdapterTrainable(AdaptedModel model, Map<String, String> facts) implements Trainable {
+
+    static final String SETTING = "adapter.";
 
     /** Keys that decide where an adapter starts or what it is used for, not how it trains. */
     private static final Set<String> WITHOUT_EFFECT =
@@ -25,6 +30,20 @@ public record AdapterTrainable(AdaptedModel model) implements Trainable {
                     "peft_version",
                     "revision",
                     "task_type");
+
+    /** Copies the facts. */
+    public AdapterTrainable {
+        facts = Map.copyOf(facts);
+    }
+
+    /**
+     * Trains the active adapter of a model.
+     *
+     * @param model the model with its adapter, not merged
+     */
+    public AdapterTrainable(AdaptedModel model) {
+        this(model, Map.of());
+    }
 
     @Override
     public Map<String, Parameter> parameters() {
@@ -42,10 +61,18 @@ public record AdapterTrainable(AdaptedModel model) implements Trainable {
                 .forEach(
                         (key, value) -> {
                             if (!WITHOUT_EFFECT.contains(key)) {
-                                settings.put("adapter." + key, value.toString());
+                                settings.put(SETTING + key, value.toString());
                             }
                         });
+        settings.put(RunSettings.BASE, model.baseFingerprint());
         return settings;
+    }
+
+    @Override
+    public void record(Map<String, String> training) {
+        Map<String, String> all = new TreeMap<>(facts);
+        all.putAll(training);
+        model.adapter().recordTraining(all);
     }
 
     @Override

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -91,7 +92,14 @@ final class CheckpointStore {
         }
         Path directory = newest.get();
         TrainerState state = TrainerState.read(directory);
-        List<String> contradictions = differences(state.settings(), settings);
+        Map<String, String> comparable = new LinkedHashMap<>(settings);
+        if (!state.settings().containsKey(RunSettings.BASE)
+                && comparable.remove(RunSettings.BASE) != null) {
+            observer.onWarning(
+                    "the checkpoint is of an earlier release and does not tell its base model; it"
+                            + " is taken for the same");
+        }
+        List<String> contradictions = differences(state.settings(), comparable);
         if (!contradictions.isEmpty()) {
             throw new ResumeMismatchException(directory, contradictions);
         }

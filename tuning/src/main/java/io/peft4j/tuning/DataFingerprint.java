@@ -1,10 +1,9 @@
 package io.peft4j.tuning;
 
+import io.peft4j.files.Sha256;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.List;
 
 /** The SHA-256 of examples: of what is trained on, whatever file it came from. */
@@ -13,7 +12,7 @@ final class DataFingerprint {
     private DataFingerprint() {}
 
     static String of(List<Example> examples) {
-        MessageDigest digest = sha256();
+        MessageDigest digest = Sha256.digest();
         for (Example example : examples) {
             ByteBuffer bytes =
                     ByteBuffer.allocate(Long.BYTES * (1 + 2 * example.length()))
@@ -22,14 +21,6 @@ final class DataFingerprint {
             bytes.asLongBuffer().put(example.ids()).put(example.labels());
             digest.update(bytes.array());
         }
-        return HexFormat.of().formatHex(digest.digest());
-    }
-
-    private static MessageDigest sha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
+        return Sha256.hex(digest);
     }
 }

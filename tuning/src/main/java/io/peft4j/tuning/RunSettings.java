@@ -7,6 +7,9 @@ import java.util.Map;
 /** Everything that decides the result of a run, as text by name. */
 final class RunSettings {
 
+    /** The setting that names the base model. */
+    static final String BASE = "base_model_fingerprint";
+
     private RunSettings() {}
 
     static Map<String, String> of(

@@ -23,6 +23,14 @@ public interface Trainable {
     Map<String, String> settings();
 
     /**
+     * Is told what the parameters have been through, before each save and export. What is loaded
+     * from a checkpoint comes with its own.
+     *
+     * @param facts text by key, such as {@code steps}, {@code learning_rate} or {@code data_sha256}
+     */
+    default void record(Map<String, String> facts) {}
+
+    /**
      * Writes the parameters into a checkpoint.
      *
      * @param directory an existing directory; files of other names may be beside

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
@@ -27,6 +28,7 @@ final class TrainingRun implements AutoCloseable {
     private final Path output;
     private final TrainingObserver observer;
     private final OptimizerStep optimizerStep;
+    private final Map<String, String> settings;
     private final CheckpointStore store;
 
     private int step;
@@ -58,13 +60,8 @@ final class TrainingRun implements AutoCloseable {
         optimizerStep =
                 new OptimizerStep(
                         model, trainable.parameters(), train, config, TrainingRun::checkInterrupt);
-        store =
-                new CheckpointStore(
-                        output,
-                        trainable,
-                        optimizerStep,
-                        RunSettings.of(trainable, train, heldOut, config),
-                        config);
+        settings = RunSettings.of(trainable, train, heldOut, config);
+        store = new CheckpointStore(output, trainable, optimizerStep, settings, config);
     }
 
     private static void unfreeze(Parameter parameter) {
@@ -162,7 +159,13 @@ final class TrainingRun implements AutoCloseable {
         return config.patience() > 0 && progress.withoutImprovement() >= config.patience();
     }
 
+    private void record(int steps) {
+        double epochs = optimizerStep.order().epochs(steps);
+        trainable.record(TrainingFacts.of(steps, epochs, settings));
+    }
+
     private void save() throws IOException {
+        record(step);
         lastCheckpoint = store.save(step, progress);
         observer.onCheckpoint(step, lastCheckpoint);
     }
@@ -171,9 +174,12 @@ final class TrainingRun implements AutoCloseable {
         if (config.saveSteps() > 0 && !store.path(step).equals(lastCheckpoint)) {
             save();
         }
+        int trained = step;
         if (config.restoreBest() && progress.bestStep() > 0 && progress.bestStep() != step) {
+            trained = progress.bestStep();
             Interruptions.hold(() -> trainable.load(store.path(progress.bestStep())));
         }
+        record(trained);
         Interruptions.hold(() -> trainable.export(output));
     }
 
