@@ -15,9 +15,11 @@ import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
 import io.peft4j.torch.BFloat16;
 import io.peft4j.torch.GradMode;
+import io.peft4j.torch.KeptBuffers;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -26,15 +28,25 @@ import org.jspecify.annotations.Nullable;
  * children and parameters under their own names, and the adapters' parameters beside them.
  *
  * <p>A file of {@code Model.save} holds the base's bytes first, as without adapters, so that it
- * loads in the plain base model, and then the adapters' values.
+ * loads in the plain base model, and then the adapters' values, see {@link AdapterSection}. Loading
+ * one into an adapted model keeps the adapters that are not in it.
  */
 final class AdaptedBlock extends AbstractBaseBlock {
 
     private final Block base;
+    private final Block entry;
     private final AdaptedModel model;
 
-    AdaptedBlock(Block base, AdaptedModel model) {
+    /**
+     * Wraps a base.
+     *
+     * @param base the base's root
+     * @param entry what to call in its place: itself, unless it is a linear layer
+     * @param model says which adapters are in effect
+     */
+    AdaptedBlock(Block base, Block entry, AdaptedModel model) {
         this.base = base;
+        this.entry = entry;
         this.model = model;
     }
 
@@ -44,20 +56,37 @@ final class AdaptedBlock extends AbstractBaseBlock {
             NDList inputs,
             boolean training,
             @Nullable PairList<String, Object> params) {
-        NDManager owner = inputs.head().getManager();
+        return adapted(
+                store,
+                inputs,
+                training,
+                adapted -> entry.forward(adapted, inputs, training, params));
+    }
+
+    /** With labels, as a Trainer calls it: a base may feed them in, and trains anyway. */
+    @Override
+    protected NDList forwardInternal(
+            ParameterStore store,
+            NDList data,
+            NDList labels,
+            @Nullable PairList<String, Object> params) {
+        return adapted(store, data, true, adapted -> entry.forward(adapted, data, labels, params));
+    }
+
+    private NDList adapted(
+            ParameterStore store,
+            NDList inputs,
+            boolean training,
+            Function<ParameterStore, NDList> forward) {
         ActiveSet active = model.holdActive();
-        // effective weights go with the pass: what backward needs of them, its graph keeps
-        try (NDManager pass = owner.newSubManager()) {
-            AdaptedStore adapted = new AdaptedStore(store, active, pass);
-            NDList outputs;
-            if (training) {
-                outputs = base.forward(adapted, inputs, true, params);
-            } else {
-                // a Predictor's worker threads record graphs unless told not to
-                try (GradMode off = GradMode.disabled()) {
-                    outputs = base.forward(adapted, inputs, false, params);
-                }
-            }
+        NDManager owner = inputs.head().getManager();
+        // effective weights go with the pass: what backward needs of them, its graph keeps;
+        // a Predictor's worker threads record graphs unless told not to
+        try (NDManager pass = owner.newSubManager();
+                GradMode off = training ? null : GradMode.disabled();
+                KeptBuffers kept = training ? KeptBuffers.until(owner) : null) {
+            AdaptedStore adapted = AdaptedStore.forBlocks(store, active, pass);
+            NDList outputs = forward.apply(adapted);
             model.requireRead(active, adapted);
             for (NDArray output : outputs) {
                 if (output.getManager() == pass) {
@@ -157,22 +186,20 @@ final class AdaptedBlock extends AbstractBaseBlock {
 
     @Override
     public void saveParameters(DataOutputStream out) throws IOException {
-        base.saveParameters(out);
-        for (Adapter adapter : model.adapters()) {
-            try (Adapter.Hold use = adapter.inUse()) {
-                for (Parameter parameter : adapter.parameters().values()) {
-                    parameter.save(out);
-                }
-            }
+        synchronized (model) {
+            model.requireUnmerged("saving the base with its adapters");
+            base.saveParameters(out);
+            AdapterSection.write(out, model.adapters());
         }
     }
 
     @Override
     public void loadParameters(NDManager manager, DataInputStream in)
             throws IOException, MalformedModelException {
-        throw new MalformedModelException(
-                "load the base model before attaching adapters, and the adapters from their own"
-                        + " directory");
+        synchronized (model) {
+            model.requireUnmerged("loading parameters");
+            ModelFile.load(base, model.adapters(), manager, in);
+        }
     }
 
     @Override

@@ -29,6 +29,13 @@ import org.jspecify.annotations.Nullable;
  * <p>Forwards may run in many threads while adapters are added, loaded, activated and deleted in
  * another: each uses the adapters that were in effect when it began. Merging, unmerging and closing
  * need a moment without forwards. An operation that fails changes nothing.
+ *
+ * <p>Arithmetic with Java numbers, as in {@code array.mul(0.5f)}, leaves the number in a Java
+ * buffer that a garbage collection before backward frees, and the gradient is then wrong without a
+ * word; DJL's {@code Loss.l2Loss()} does it, and BertBlock. Within {@link #block()}'s forward pass
+ * such buffers are kept. In a loss, make the number an array of the batch's manager ({@code
+ * array.mul(manager.create(0.5f))}), or compute it in a scope of {@link
+ * io.peft4j.torch.KeptBuffers}.
  */
 public final class AdaptedModel implements AutoCloseable {
 
@@ -52,7 +59,7 @@ public final class AdaptedModel implements AutoCloseable {
     AdaptedModel(Block base) {
         this.base = base;
         swap = LinearSwap.in(base);
-        block = new AdaptedBlock(base, this);
+        block = new AdaptedBlock(base, swap.root(), this);
         frozenHere =
                 base.getParameters().values().stream().filter(Parameter::requiresGradient).toList();
         base.freezeParameters(true);
@@ -83,7 +90,7 @@ public final class AdaptedModel implements AutoCloseable {
                 throw e;
             }
         }
-        return new AdaptedStore(inner, active, owner);
+        return AdaptedStore.forHost(inner, active, owner);
     }
 
     /**
@@ -608,7 +615,7 @@ public final class AdaptedModel implements AutoCloseable {
         }
     }
 
-    private void requireUnmerged(String what) {
+    void requireUnmerged(String what) {
         requireOpen();
         if (merge != null) {
             throw new IllegalStateException(

@@ -3,14 +3,17 @@ package io.peft4j.adapters;
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterServer;
 import ai.djl.training.ParameterStore;
 import io.peft4j.torch.Tensors;
-import java.util.Collections;
-import java.util.IdentityHashMap;
+import io.peft4j.torch.TextModule;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -30,24 +33,55 @@ import org.jspecify.annotations.Nullable;
  */
 final class AdaptedStore extends ParameterStore {
 
+    private static final TextModule KERNELS =
+            TextModule.compile(
+                    """
+                      def as_type_of(self, x: Tensor, like: Tensor) -> Tensor:
+                        return torch.to(x, like)
+                    """);
+
+    /** What was asked for; a model may ask on several devices. */
+    private record Question(Object use, Device device, boolean training) {}
+
     private final ParameterStore inner;
     private final ActiveSet active;
     private final NDManager owner;
-    private final IdentityHashMap<Object, NDArray> effective = new IdentityHashMap<>();
-    private final Set<Object> read = Collections.newSetFromMap(new IdentityHashMap<>());
+    private final boolean ownHandles;
+    private final Map<Question, NDArray> answers = new HashMap<>();
+    private final Set<Object> read = new HashSet<>();
+
+    private AdaptedStore(
+            ParameterStore inner, ActiveSet active, NDManager owner, boolean ownHandles) {
+        super(inner.getManager(), false);
+        this.inner = inner;
+        this.active = active;
+        this.owner = owner;
+        this.ownHandles = ownHandles;
+    }
 
     /**
-     * Creates a store.
+     * Creates a store for blocks that do with their parameters what they like. Frozen parameters
+     * get handles of this pass as well: DJL's IdEmbedding moves the handle it gets to another
+     * manager for a while, which two threads must not do with one, and what a block computes as
+     * {@code weight.op(x)} belongs to the handle's manager and would stay in the model for good.
+     *
+     * @param inner the store that holds all values
+     * @param active the adapters in effect
+     * @param owner the manager of all handles; it lives as long as the forward pass
+     */
+    static AdaptedStore forBlocks(ParameterStore inner, ActiveSet active, NDManager owner) {
+        return new AdaptedStore(inner, active, owner, true);
+    }
+
+    /**
+     * Creates a store for a model that is written for adapters.
      *
      * @param inner the store that holds all values
      * @param active the adapters in effect
      * @param owner the manager of the effective weights; it lives as long as the forward pass
      */
-    AdaptedStore(ParameterStore inner, ActiveSet active, NDManager owner) {
-        super(inner.getManager(), false);
-        this.inner = inner;
-        this.active = active;
-        this.owner = owner;
+    static AdaptedStore forHost(ParameterStore inner, ActiveSet active, NDManager owner) {
+        return new AdaptedStore(inner, active, owner, false);
     }
 
     /** Tells whether a weight was asked for in one of its uses. */
@@ -62,10 +96,16 @@ final class AdaptedStore extends ParameterStore {
             return inner.getValue(null, device, training);
         }
         List<Attachment> attachments = active.at(parameter);
-        if (attachments == null) {
-            return frozen(parameter, device, training);
+        if (attachments != null) {
+            return effectiveWeight(parameter, parameter, attachments, device, training);
         }
-        return effectiveWeight(parameter, parameter, attachments, device, training);
+        Question question = new Question(parameter, device, training);
+        NDArray known = answers.get(question);
+        if (known == null) {
+            known = frozen(parameter, base(parameter, device, training), training);
+            answers.put(question, known);
+        }
+        return known;
     }
 
     private NDArray effectiveWeight(
@@ -79,10 +119,11 @@ final class AdaptedStore extends ParameterStore {
             attachments.forEach(AdaptedStore::requireNoDropout);
         }
         Object same = attachments.equals(active.at(parameter)) ? parameter : use;
-        NDArray known = effective.get(same);
+        Question question = new Question(same, device, training);
+        NDArray known = answers.get(question);
         if (known == null) {
             known = effectiveWeight(attachments, base(parameter, device, training), training);
-            effective.put(same, known);
+            answers.put(question, known);
         }
         return known;
     }
@@ -93,18 +134,41 @@ final class AdaptedStore extends ParameterStore {
     }
 
     /** A frozen base keeps its running statistics: training writes into a copy of them. */
-    private NDArray frozen(Parameter parameter, Device device, boolean training) {
-        NDArray value = base(parameter, device, training);
-        return training && TorchNames.isStatistic(parameter) ? Tensors.clone(owner, value) : value;
+    private NDArray frozen(Parameter parameter, NDArray value, boolean training) {
+        if (training && TorchNames.isStatistic(parameter)) {
+            return Tensors.clone(owner, value);
+        }
+        if (!ownHandles) {
+            return value;
+        }
+        NDArray handle = value.reshape(value.getShape());
+        handle.attach(owner);
+        return handle;
     }
 
     private NDArray effectiveWeight(
             List<Attachment> attachments, NDArray weight, boolean training) {
         try (NDManager scope = owner.newSubManager()) {
-            NDArray sum = sum(attachments, weight, inner, scope, training);
+            NDArray sum = sum(attachments, float32(scope, weight), inner, scope, training);
+            if (!isFloat32(weight)) {
+                sum = KERNELS.call(scope, "as_type_of", sum, weight);
+            }
             sum.attach(owner);
             return sum;
         }
+    }
+
+    private static NDArray float32(NDManager scope, NDArray weight) {
+        if (isFloat32(weight)) {
+            return weight;
+        }
+        NDArray wide = scope.create(weight.getShape(), DataType.FLOAT32);
+        Tensors.copy(weight, wide);
+        return wide;
+    }
+
+    private static boolean isFloat32(NDArray array) {
+        return array.getDataType() == DataType.FLOAT32;
     }
 
     /** W + Σ (W'ᵢ − W) over the adapters of one weight, all as it is stored, in the scope. */
@@ -135,10 +199,14 @@ final class AdaptedStore extends ParameterStore {
             Object use, Parameter weight, @Nullable Parameter bias, NDArray x, boolean training) {
         Device device = x.getDevice();
         NDArray w = base(weight, device, training);
-        NDArray b = bias == null ? null : getValue(bias, device, training);
+        NDArray b = bias == null ? null : addend(bias, device, training);
         List<Attachment> attachments = active.at(use, weight);
         if (attachments.isEmpty()) {
             return Linear.linear(x, w, b).singletonOrThrow();
+        }
+        if (!isFloat32(w)) {
+            NDArray whole = effectiveWeight(use, weight, attachments, device, training);
+            return Linear.linear(x, whole, b).singletonOrThrow();
         }
         read.add(use);
         try (NDManager scope = x.getManager().newSubManager()) {
@@ -178,6 +246,12 @@ final class AdaptedStore extends ParameterStore {
                             : null;
             default -> null;
         };
+    }
+
+    private @Nullable NDArray addend(Parameter bias, Device device, boolean training) {
+        return active.at(bias) == null
+                ? base(bias, device, training)
+                : getValue(bias, device, training);
     }
 
     /** Looks up an embedding's rows with its adapters: ids (…), INT64, gives (…, D). */
@@ -223,8 +297,10 @@ final class AdaptedStore extends ParameterStore {
         NDArray rows(NDManager owner, NDArray ids, NDArray table);
     }
 
+    /** Embeddings have no input to drop from, in PEFT neither. */
     private static void requireNoDropout(Attachment attachment) {
-        if (attachment.state().dropout() > 0) {
+        boolean embedding = attachment.weight().site().kind() == Site.Kind.EMBEDDING;
+        if (attachment.state().dropout() > 0 && !embedding) {
             throw new IllegalStateException(
                     attachment.path()
                             + " is reached through its weight only, as when a lambda holds the"

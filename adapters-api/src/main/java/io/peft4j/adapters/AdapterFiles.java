@@ -40,7 +40,7 @@ final class AdapterFiles {
 
     /** What PEFT's names of a module's tensors begin with. */
     static String prefix(String module) {
-        return PREFIX + module + ".";
+        return module.isEmpty() ? PREFIX : PREFIX + module + ".";
     }
 
     static PeftConfig readConfig(Path directory) throws IOException {

@@ -23,7 +23,7 @@ import java.util.function.Function;
  *
  * <p>Training all weights, or merging into them, changes nearly every element, so that few suffice.
  * A change of some rows of a large table may go unnoticed. The running statistics of normalisation
- * layers are left out: training an adapter moves them.
+ * layers are left out: they are no weights, and move whenever data passes in training.
  */
 final class BaseFingerprint {
 
@@ -75,9 +75,7 @@ final class BaseFingerprint {
     }
 
     private static boolean isWeight(Parameter parameter) {
-        return parameter.isInitialized()
-                && parameter.getType() != Parameter.Type.RUNNING_MEAN
-                && parameter.getType() != Parameter.Type.RUNNING_VAR;
+        return parameter.isInitialized() && !TorchNames.isStatistic(parameter);
     }
 
     private static ByteBuffer head(String name, long[] shape) {

@@ -6,6 +6,7 @@ import ai.djl.nn.Parameter;
 import ai.djl.nn.convolutional.Convolution;
 import ai.djl.nn.core.Embedding;
 import ai.djl.nn.core.Linear;
+import ai.djl.nn.transformer.IdEmbedding;
 import ai.djl.util.Pair;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -51,7 +52,7 @@ final class BaseModel {
             for (Pair<String, Parameter> entry : block.getDirectParameters()) {
                 Parameter parameter = entry.getValue();
                 if (parameter.isInitialized()) {
-                    Site site = site(path, block, entry.getKey(), parameter.getArray().getShape());
+                    Site site = site(path, block, entry.getKey(), parameter);
                     if (site != null) {
                         found.add(new BaseWeight(site, parameter));
                     }
@@ -61,24 +62,27 @@ final class BaseModel {
         return found;
     }
 
-    private static @Nullable Site site(String path, Block block, String parameter, Shape shape) {
+    private static @Nullable Site site(String path, Block block, String name, Parameter parameter) {
+        Shape shape = parameter.getArray().getShape();
         if (block instanceof Linear) {
-            return parameter.equals("weight")
+            return name.equals("weight")
                     ? Site.linear(path, shape.get(0), shape.get(1), false)
                     : null;
         }
         if (block instanceof Convolution convolution) {
             Site.Kind kind = convolution.getGroups() == 1 ? Site.Kind.CONV : Site.Kind.GROUPED_CONV;
-            return parameter.equals("weight") ? of(path, kind, shape, false) : null;
+            return name.equals("weight") ? of(path, kind, shape, false) : null;
         }
-        if (block instanceof Embedding) {
+        if (block instanceof Embedding || block instanceof IdEmbedding) {
             return of(path, Site.Kind.EMBEDDING, shape, true);
         }
-        if (shape.dimension() == 2) {
+        boolean weight =
+                parameter.getType() == Parameter.Type.WEIGHT
+                        || parameter.getType() == Parameter.Type.OTHER;
+        if (weight && shape.dimension() == 2) {
             // PEFT names a module, whose weight it is; a recurrent layer has several
-            boolean module = parameter.equals("weight") && !path.isEmpty();
-            String name = module ? path : join(path, parameter);
-            return of(name, Site.Kind.MATRIX, shape, false);
+            boolean module = name.equals("weight") && !path.isEmpty();
+            return of(module ? path : join(path, name), Site.Kind.MATRIX, shape, false);
         }
         return null;
     }

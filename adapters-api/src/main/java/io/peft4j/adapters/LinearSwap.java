@@ -10,9 +10,11 @@ import java.util.IdentityHashMap;
  */
 final class LinearSwap {
 
+    private final Block root;
     private final BlockReferences replacement;
 
-    private LinearSwap(BlockReferences replacement) {
+    private LinearSwap(Block root, BlockReferences replacement) {
+        this.root = root;
         this.replacement = replacement;
     }
 
@@ -27,7 +29,12 @@ final class LinearSwap {
                 twins.put(block, new AdaptedLinear((Linear) block));
             }
         }
-        return new LinearSwap(BlockReferences.replace(root, twins));
+        return new LinearSwap(twins.getOrDefault(root, root), BlockReferences.replace(root, twins));
+    }
+
+    /** What to call instead of the root, to which nothing in the tree refers. */
+    Block root() {
+        return root;
     }
 
     void undo() {

@@ -45,16 +45,37 @@ final class Merge {
 
     /**
      * Merges for good, without a copy of any weight: a first pass makes sure that all can be
-     * merged.
+     * merged. What still goes wrong then, such as memory that has run out meanwhile, cannot be
+     * undone, and is said.
      */
     static MergeReport forGood(ActiveSet active, BaseModel base) {
         requireUntied(active, base);
         List<MergeReport.SiteChange> changes = new ArrayList<>();
         try (GradMode off = GradMode.disabled()) {
             active.all().forEach(together -> write(together, false));
-            active.all().forEach(together -> changes.add(write(together, true)));
+            for (List<Attachment> together : active.all()) {
+                try {
+                    changes.add(write(together, true));
+                } catch (RuntimeException | Error e) {
+                    if (changes.isEmpty()) {
+                        throw e;
+                    }
+                    throw halfMerged(together, changes, e);
+                }
+            }
         }
         return new MergeReport(changes);
+    }
+
+    private static IllegalStateException halfMerged(
+            List<Attachment> failed, List<MergeReport.SiteChange> changes, Throwable cause) {
+        return new IllegalStateException(
+                "merging for good failed at "
+                        + failed.get(0).path()
+                        + ", after these weights were changed: "
+                        + changes.stream().map(MergeReport.SiteChange::path).toList()
+                        + "; load the base model again",
+                cause);
     }
 
     /** Ties are those of now: a head may have been untied since the adapter was added. */

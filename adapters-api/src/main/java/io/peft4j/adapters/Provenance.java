@@ -81,6 +81,16 @@ public record Provenance(Map<String, String> entries) {
     }
 
     /**
+     * Writes the provenance alone, for what was made from the adapter, such as a merged model.
+     *
+     * @param directory an existing directory
+     * @throws IOException if it cannot be written; what was there is kept
+     */
+    public void write(Path directory) throws IOException {
+        ProvenanceFile.write(directory, this);
+    }
+
+    /**
      * Compares the files of a directory with those that this was written with. Whoever writes other
      * tensors into the directory, as PEFT does, leaves the old provenance beside them.
      *

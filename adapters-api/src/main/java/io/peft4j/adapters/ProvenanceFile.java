@@ -65,6 +65,10 @@ final class ProvenanceFile {
                 });
     }
 
+    static void write(Path directory, Provenance provenance) throws IOException {
+        AtomicFiles.writeString(directory.resolve(NAME), text(provenance.entries()));
+    }
+
     private static String text(Map<String, String> entries) {
         JsonObject json = new JsonObject();
         new Provenance(entries).entries().forEach(json::addProperty);

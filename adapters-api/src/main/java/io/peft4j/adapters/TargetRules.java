@@ -63,7 +63,9 @@ record TargetRules(
             Set<String> linears,
             Set<String> others,
             Set<String> heads) {
-        List<String> paths = modules.stream().filter(path -> !path.isEmpty()).toList();
+        boolean rootIsSite = linears.contains("") || others.contains("");
+        List<String> paths =
+                modules.stream().filter(path -> rootIsSite || !path.isEmpty()).toList();
         LayerFilter layerFilter = new LayerFilter(layers, layersPattern);
         Predicate<String> kept = keptOut().negate();
         List<String> selected =

@@ -28,6 +28,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Stream;
 
 /**
  * A case of {@code golden/blocks} and a DJL block that stands for its torch module: the block has
@@ -192,8 +193,11 @@ public final class BlockGolden implements AutoCloseable {
                         .isEqualTo(before.get(entry.getKey()));
             }
         } finally {
-            Files.deleteIfExists(again.resolve(AdapterFiles.TENSORS));
-            Files.deleteIfExists(again.resolve(AdapterFiles.CONFIG));
+            try (Stream<Path> files = Files.list(again)) {
+                for (Path file : files.toList()) {
+                    Files.delete(file);
+                }
+            }
             Files.delete(again);
         }
     }

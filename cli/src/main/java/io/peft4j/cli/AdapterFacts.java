@@ -8,13 +8,14 @@ import io.peft4j.lora.LowRankConfig;
 import io.peft4j.safetensors.ShardedSafetensors;
 import java.io.IOException;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /** What an adapter directory holds. */
 final class AdapterFacts {
 
     private AdapterFacts() {}
 
-    static JsonObject of(Path directory) throws IOException {
+    static JsonObject of(Path directory, @Nullable Path base) throws IOException {
         AdapterConfig config = Adapters.readConfig(directory);
         JsonObject peft = config.toPeft().json();
         JsonObject facts = new JsonObject();
@@ -46,6 +47,7 @@ final class AdapterFacts {
             facts.addProperty("parameters", TensorFacts.elements(file));
             facts.add("tensors", TensorFacts.of(file));
         }
+        ProvenanceFacts.ofAdapter(facts, directory, base);
         return facts;
     }
 }

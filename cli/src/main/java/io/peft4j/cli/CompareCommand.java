@@ -95,6 +95,7 @@ final class CompareCommand implements Callable<Integer> {
                             Datasets.whole(paths.evalData(), loaded),
                             adapter,
                             training,
+                            DataFiles.facts(paths.data(), paths.evalData()),
                             err);
             List<ComparedRun> runs = new ArrayList<>();
             for (String method : methods) {

@@ -7,20 +7,25 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** Prints an object of facts for people: a line per value, a table per list of objects. */
+/**
+ * Prints an object of facts for people: a line per value, a table per list of objects, a paragraph
+ * per object of texts.
+ */
 final class FactSheet {
 
     private FactSheet() {}
 
     static String text(JsonObject facts) {
         StringBuilder text = new StringBuilder();
-        int width = facts.keySet().stream().mapToInt(String::length).max().orElse(0);
+        int width = width(facts);
         for (Map.Entry<String, JsonElement> fact : facts.entrySet()) {
-            if (!isTable(fact.getValue())) {
-                text.append(fact.getKey().replace('_', ' '))
-                        .append(" ".repeat(width - fact.getKey().length() + 2))
-                        .append(plain(fact.getValue()))
-                        .append('\n');
+            if (!isTable(fact.getValue()) && !isParagraph(fact.getValue())) {
+                text.append(line(fact.getKey().replace('_', ' '), width, fact.getValue()));
+            }
+        }
+        for (Map.Entry<String, JsonElement> fact : facts.entrySet()) {
+            if (isParagraph(fact.getValue())) {
+                text.append('\n').append(paragraph(fact.getKey(), fact.getValue()));
             }
         }
         for (Map.Entry<String, JsonElement> fact : facts.entrySet()) {
@@ -28,6 +33,30 @@ final class FactSheet {
                 text.append('\n').append(table(fact.getValue().getAsJsonArray()));
             }
         }
+        return text.toString();
+    }
+
+    private static int width(JsonObject facts) {
+        return facts.keySet().stream().mapToInt(String::length).max().orElse(0);
+    }
+
+    private static String line(String key, int width, JsonElement value) {
+        return key + " ".repeat(width - key.length() + 2) + plain(value) + '\n';
+    }
+
+    private static boolean isParagraph(JsonElement value) {
+        return value.isJsonObject()
+                && !value.getAsJsonObject().isEmpty()
+                && value.getAsJsonObject().asMap().values().stream()
+                        .allMatch(v -> v.isJsonPrimitive() && v.getAsJsonPrimitive().isString());
+    }
+
+    private static String paragraph(String title, JsonElement facts) {
+        StringBuilder text = new StringBuilder(title.replace('_', ' ')).append('\n');
+        int width = width(facts.getAsJsonObject());
+        facts.getAsJsonObject()
+                .asMap()
+                .forEach((key, value) -> text.append("  ").append(line(key, width, value)));
         return text.toString();
     }
 

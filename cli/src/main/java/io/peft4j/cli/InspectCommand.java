@@ -12,7 +12,10 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code inspect}: what a directory holds. Reads headers only, no weights. */
+/**
+ * {@code inspect}: what a directory holds. Reads no weights but an adapter's, to see whether they
+ * are those that its provenance is about, and those of {@code --model}.
+ */
 @Command(
         name = "inspect",
         description = "Tells what a model or adapter directory holds, without loading the weights.")
@@ -22,6 +25,14 @@ final class InspectCommand implements Callable<Integer> {
 
     @Parameters(paramLabel = "DIR", description = "A model or an adapter in PEFT's format.")
     private Path directory;
+
+    @Option(
+            names = "--model",
+            paramLabel = "DIR",
+            description =
+                    "Tells whether an adapter was made for this base model, which is loaded for"
+                            + " it.")
+    private @Nullable Path model;
 
     @Option(
             names = "--tokenizer",
@@ -38,10 +49,19 @@ final class InspectCommand implements Callable<Integer> {
         if (tokenizer != null) {
             Checks.exists("--tokenizer", tokenizer);
         }
+        if (model != null) {
+            Checks.directory("--model", model);
+        }
         JsonObject facts;
         if (Files.exists(directory.resolve("adapter_config.json"))) {
-            facts = AdapterFacts.of(directory);
+            facts = AdapterFacts.of(directory, model);
         } else if (Files.exists(directory.resolve("config.json"))) {
+            if (model != null) {
+                throw new UsageException(
+                        "--model is compared with what an adapter was made for, but "
+                                + directory
+                                + " is a model");
+            }
             facts = ModelFacts.of(directory, tokenizer);
         } else {
             throw new UsageException(

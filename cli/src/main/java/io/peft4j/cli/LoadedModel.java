@@ -58,6 +58,10 @@ final class LoadedModel implements AutoCloseable {
         }
     }
 
+    Path directory() {
+        return directory;
+    }
+
     CausalLm model() {
         return model;
     }

@@ -15,6 +15,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Trains and measures one adapter after the other on one base model. An adapter leaves the base as
@@ -32,6 +33,7 @@ final class MeasuredRuns {
     private final List<Example> heldOut;
     private final AdapterOptions adapter;
     private final HyperParameters training;
+    private final Map<String, String> facts;
     private final PrintWriter err;
     private final double lossBefore;
 
@@ -42,6 +44,7 @@ final class MeasuredRuns {
             List<Example> heldOut,
             AdapterOptions adapter,
             HyperParameters training,
+            Map<String, String> facts,
             PrintWriter err) {
         this.loaded = loaded;
         this.baseName = baseName;
@@ -49,6 +52,7 @@ final class MeasuredRuns {
         this.heldOut = heldOut;
         this.adapter = adapter;
         this.training = training;
+        this.facts = facts;
         this.err = err;
         lossBefore = loss();
     }
@@ -69,7 +73,7 @@ final class MeasuredRuns {
             result =
                     SftTrainer.train(
                             LanguageModel.of(loaded.model()),
-                            new AdapterTrainable(adapted),
+                            new AdapterTrainable(adapted, facts),
                             examples,
                             heldOut,
                             training.config().optEvalSteps(evalSteps()).build(),
@@ -91,7 +95,7 @@ final class MeasuredRuns {
                     loss(),
                     result.tokensPerSecond(),
                     peak,
-                    MergeCheck.largestDifference(loaded.model(), saved, heldOut),
+                    MergeCheck.largestDifference(loaded, saved, output, heldOut),
                     history.training(),
                     losses);
         }

@@ -4,9 +4,13 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.peft4j.adapters.AdaptedModel;
+import io.peft4j.adapters.Adapters;
 import io.peft4j.adapters.TiedWeightException;
 import io.peft4j.models.CausalLm;
 import io.peft4j.tuning.Example;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 
 /** Compares the logits of a model with its adapter beside the weights and in them. */
@@ -20,37 +24,59 @@ final class MergeCheck {
     private MergeCheck() {}
 
     /**
-     * Merges, compares and unmerges.
+     * Merges, compares and unmerges. An adapter of the embeddings alone is merged into a second
+     * copy of the model, whose head is untied for it.
      *
-     * @param model the model
+     * @param loaded the model
      * @param adapted its adapter, not merged
+     * @param saved where the adapter is saved
      * @param examples rows to compute logits of; the first few are used
      * @return the largest absolute difference of a logit
+     * @throws IOException if a copy cannot be read
      */
-    static double largestDifference(CausalLm model, AdaptedModel adapted, List<Example> examples) {
-        double largest = 0;
-        try (NDManager scope = model.manager().newSubManager()) {
-            for (Example example : examples.subList(0, Math.min(ROWS, examples.size()))) {
-                NDArray ids = scope.create(example.ids(), new Shape(1, example.length()));
-                NDArray unmerged = model.logits(scope, ids, null);
-                merge(model, adapted);
-                NDArray merged = model.logits(scope, ids, null);
-                adapted.unmerge();
-                // NaN must not pass for a small number
-                double difference = unmerged.sub(merged).abs().max().getFloat();
-                largest = Double.isNaN(difference) ? difference : Math.max(largest, difference);
-            }
-        }
-        return largest;
-    }
-
-    /** An adapter of the embeddings alone needs a head that does not share their matrix. */
-    private static void merge(CausalLm model, AdaptedModel adapted) {
+    static double largestDifference(
+            LoadedModel loaded, AdaptedModel adapted, Path saved, List<Example> examples)
+            throws IOException {
+        CausalLm model = loaded.model();
+        List<Example> some = examples.subList(0, Math.min(ROWS, examples.size()));
+        List<float[]> unmerged = logits(model, some);
         try {
             adapted.merge();
         } catch (TiedWeightException e) {
-            model.untieHead();
-            adapted.merge();
+            try (CausalLm copy = CausalLm.load(loaded.directory(), model.device());
+                    AdaptedModel there = Adapters.load(copy.block(), saved)) {
+                copy.untieHead();
+                there.merge();
+                return largest(unmerged, logits(copy, some));
+            }
         }
+        List<float[]> merged = logits(model, some);
+        adapted.unmerge();
+        return largest(unmerged, merged);
+    }
+
+    private static List<float[]> logits(CausalLm model, List<Example> examples) {
+        List<float[]> rows = new ArrayList<>();
+        for (Example example : examples) {
+            try (NDManager scope = model.manager().newSubManager()) {
+                NDArray ids = scope.create(example.ids(), new Shape(1, example.length()));
+                rows.add(model.logits(scope, ids, null).toFloatArray());
+            }
+        }
+        return rows;
+    }
+
+    private static double largest(List<float[]> expected, List<float[]> actual) {
+        double largest = 0;
+        for (int row = 0; row < expected.size(); row++) {
+            for (int i = 0; i < expected.get(row).length; i++) {
+                double difference = Math.abs(expected.get(row)[i] - actual.get(row)[i]);
+                if (Double.isNaN(difference)) {
+                    return difference; // it must not pass for a small number
+                }
+                largest = Math.max(largest, difference);
+            }
+        }
+        return largest;
     }
 }

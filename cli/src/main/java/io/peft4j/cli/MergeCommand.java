@@ -2,12 +2,17 @@ package io.peft4j.cli;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
+import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.adapters.MergeReport;
+import io.peft4j.adapters.Provenance;
 import io.peft4j.adapters.TiedWeightException;
+import io.peft4j.files.Sha256;
 import io.peft4j.safetensors.Dtype;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -65,6 +70,8 @@ final class MergeCommand implements Callable<Integer> {
         FloatType given = dtype == null ? null : FloatType.parse(dtype);
         try (LoadedModel loaded = LoadedModel.open(base.directory(), adapter, place)) {
             Dtype written = given != null ? given.stored() : loaded.model().dtype();
+            // of the base as it was loaded: a head that gets its own weights is another base
+            Provenance provenance = provenance(loaded.requireAdapter(), written);
             boolean untied = false;
             MergeReport report;
             try {
@@ -74,6 +81,7 @@ final class MergeCommand implements Callable<Integer> {
                 report = loaded.requireAdapter().merge();
             }
             loaded.save(output, written);
+            provenance.write(output);
             String text =
                     json
                             ? Json.text(json(report, written, untied)) + "\n"
@@ -81,6 +89,16 @@ final class MergeCommand implements Callable<Integer> {
             spec.commandLine().getOut().print(text);
         }
         return 0;
+    }
+
+    /** The adapter's, and which adapter went into which base. */
+    private Provenance provenance(AdaptedModel adapted, Dtype written) throws IOException {
+        Map<String, String> entries = new HashMap<>(adapted.adapter().provenance().entries());
+        entries.put(
+                "merge.adapter_sha256", Sha256.of(adapter.resolve("adapter_model.safetensors")));
+        entries.put("merge.base_fingerprint", adapted.baseFingerprint());
+        entries.put("merge.dtype", written.torchName());
+        return new Provenance(entries);
     }
 
     private JsonObject json(MergeReport report, Dtype written, boolean untied) {

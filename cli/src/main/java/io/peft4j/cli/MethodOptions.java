@@ -2,10 +2,12 @@ package io.peft4j.cli;
 
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.adapters.Adapters;
+import io.peft4j.files.Sha256;
 import io.peft4j.lora.LowRankConfig;
 import io.peft4j.models.Decoder;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -76,6 +78,15 @@ final class MethodOptions {
             adapted.close();
             throw e;
         }
+    }
+
+    /** What a provenance is to tell of where the adapter began. */
+    Map<String, String> facts() throws IOException {
+        return initAdapter == null
+                ? Map.of()
+                : Map.of(
+                        "init_adapter_sha256",
+                        Sha256.of(initAdapter.resolve("adapter_model.safetensors")));
     }
 
     private LowRankConfig create(LoadedModel loaded, String baseModel) {

@@ -45,6 +45,7 @@ final class ModelFacts {
         try (ShardedSafetensors file = ShardedSafetensors.open(directory)) {
             facts.add("tensors", TensorFacts.of(file));
         }
+        ProvenanceFacts.ofModel(facts, directory);
         return facts;
     }
 

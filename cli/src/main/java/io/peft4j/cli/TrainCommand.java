@@ -15,6 +15,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -100,11 +101,18 @@ final class TrainCommand implements Callable<Integer> {
             } else {
                 try (AdaptedModel adapted = method.attach(loaded, base.directory(), training)) {
                     err.print(adapted.summary().toString().lines().findFirst().orElse("") + "\n");
-                    run(loaded, new AdapterTrainable(adapted), examples, heldOut);
+                    run(loaded, new AdapterTrainable(adapted, facts()), examples, heldOut);
                 }
             }
         }
         return 0;
+    }
+
+    /** What the provenance is to tell besides what the trainer knows. */
+    private Map<String, String> facts() throws IOException {
+        Map<String, String> facts = DataFiles.facts(data, evalData);
+        facts.putAll(method.facts());
+        return facts;
     }
 
     private void check() {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import io.peft4j.safetensors.SafetensorsFile;
 import io.peft4j.testdata.TestData;
 import java.nio.file.Files;
@@ -329,6 +330,28 @@ final class CommandsTest {
         }
     }
 
+    @Test
+    void mergeOfAnAdapterOfTheEmbeddingsUntiesTheHeadAndSaysSo() throws Exception {
+        Path output = directory.resolve("merged");
+        String adapter = GoldenRows.adapter("lora_embed").toString();
+        List<Object> merge = List.of("merge", "--model", MODEL, "--adapter", adapter, "--output");
+        CommandRun merged = run(with(merge, output));
+        assertThat(merged.out().lines()).hasSize(2);
+        assertThat(merged.out())
+                .startsWith("merged 13 weights")
+                .contains("the output head has a weight of its own now");
+        JsonObject config =
+                JsonParser.parseString(Files.readString(output.resolve("config.json")))
+                        .getAsJsonObject();
+        assertThat(config.get("tie_word_embeddings").getAsBoolean()).isFalse();
+        JsonObject evaluated = run("eval", "--model", output, "--data", data(), "--json").json();
+        List<Object> apart = List.of("eval", "--model", MODEL, "--adapter", adapter, "--data");
+        double expected = run(with(apart, data(), "--json")).json().get("loss").getAsDouble();
+        assertThat(evaluated.get("loss").getAsDouble()).isCloseTo(expected, within(2e-5));
+        JsonObject json = run(with(merge, directory.resolve("again"), "--json")).json();
+        assertThat(json.get("untied_head").getAsBoolean()).isTrue();
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"bfloat16", "float16"})
     void mergeWritesTheTypeItIsAskedFor(String type) throws Exception {
@@ -395,6 +418,36 @@ final class CommandsTest {
     }
 
     @Test
+    void compareOfAdaptersOfTheEmbeddingsChecksTheirMergeAndLeavesTheModelTied() throws Exception {
+        Path output = directory.resolve("comparison");
+        run(
+                "compare",
+                "--model",
+                MODEL,
+                "--data",
+                data(),
+                "--eval-data",
+                data(),
+                "--ranks",
+                "2",
+                "--max-steps",
+                "2",
+                "--target-modules",
+                "qkv_proj,token_embeddings",
+                "--output",
+                output);
+        JsonObject results =
+                JsonParser.parseString(Files.readString(output.resolve("results.json")))
+                        .getAsJsonObject();
+        for (var element : results.getAsJsonArray("runs")) {
+            String adapter = element.getAsJsonObject().get("adapter").getAsString();
+            CommandRun evaluated =
+                    run("eval", "--model", MODEL, "--adapter", adapter, "--data", data());
+            assertThat(evaluated.err()).isEmpty(); // the adapter is of this very base
+        }
+    }
+
+    @Test
     void compareShowsWhichDidWhatAndEvalFindsTheSameLoss() throws Exception {
         Path output = directory.resolve("comparison");
         CommandRun compared =
@@ -416,8 +469,7 @@ final class CommandsTest {
                         output);
         assertThat(compared.out()).contains("lora").contains("dora").contains("report.html");
         JsonObject results =
-                com.google.gson.JsonParser.parseString(
-                                Files.readString(output.resolve("results.json")))
+                JsonParser.parseString(Files.readString(output.resolve("results.json")))
                         .getAsJsonObject();
         assertThat(results.getAsJsonArray("runs")).hasSize(2);
         for (var element : results.getAsJsonArray("runs")) {

@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.OptionalInt;
@@ -85,6 +86,8 @@ public final class AdapterCombination {
             }
             Adapter combined = model.add(name, config(adapters.get(0), factors), seed);
             combined.states().forEach((path, state) -> fill(state, factors.get(path)));
+            combined.record("combination.rule", mix.rule().name().toLowerCase(Locale.ROOT));
+            combined.record("combination.weights", weights.toString());
             List<CombinationReport.Row> rows = new ArrayList<>();
             factors.forEach(
                     (path, f) -> rows.add(new CombinationReport.Row(path, rank(f), f.error)));

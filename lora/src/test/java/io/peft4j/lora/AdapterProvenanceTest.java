@@ -267,6 +267,22 @@ class AdapterProvenanceTest {
     }
 
     @Test
+    void aCombinationTellsOfWhatItWasMade() {
+        try (TinyModel model = base(1);
+                AdaptedModel adapted = Adapters.attach(model, CONFIG, 7)) {
+            adapted.add("other", CONFIG, 8);
+            AdapterCombination.builder()
+                    .addAdapter("default", 0.5)
+                    .addAdapter("other", -1)
+                    .build()
+                    .addTo(adapted, "sum");
+            assertThat(adapted.adapter("sum").provenance().entries())
+                    .containsEntry("combination.rule", "sum")
+                    .containsEntry("combination.weights", "{default=0.5, other=-1.0}");
+        }
+    }
+
+    @Test
     void endlessRecordsAreRefusedByName() {
         try (TinyModel model = base(1);
                 AdaptedModel adapted = Adapters.attach(model, CONFIG, 7)) {

@@ -330,7 +330,8 @@ public final class CausalLm implements AutoCloseable {
      * Gives the output head a copy of the embeddings' matrix if the two are one. The model computes
      * what it did, needs the memory of another matrix, and is saved with {@code
      * tie_word_embeddings} false. Then an adapter of the embeddings alone can be merged, and
-     * adapters that are attached from now on can target the head.
+     * adapters that are attached from now on can target the head. The copy is frozen if the
+     * embeddings are.
      *
      * @return whether the two were one
      * @throws IllegalStateException if an adapter changes both together; it can be merged as they

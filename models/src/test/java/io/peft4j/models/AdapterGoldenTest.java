@@ -25,6 +25,10 @@ class AdapterGoldenTest {
 
     private static AdapterConfig config(String method) {
         String[] targets = {"qkv_proj", "out_proj", "proj_1", "proj_2"};
+        if (method.equals("lora_embed")) {
+            String[] more = {"qkv_proj", "out_proj", "proj_1", "proj_2", "token_embeddings"};
+            return LoraConfig.builder().setRank(4).optAlpha(4).setTargetModules(more).build();
+        }
         return method.equals("lora")
                 ? LoraConfig.builder().setRank(4).optAlpha(8).setTargetModules(targets).build()
                 : DoraConfig.builder().setRank(4).optAlpha(8).setTargetModules(targets).build();
@@ -56,7 +60,7 @@ class AdapterGoldenTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"lora", "dora"})
+    @ValueSource(strings = {"lora", "dora", "lora_embed"})
     void logitsAndLossWithTheAdapterAreThoseOfPeft(String method) {
         try (CausalLm model = Golden.load();
                 Golden base = Golden.open("openelm/golden.safetensors");
@@ -99,7 +103,7 @@ class AdapterGoldenTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"lora", "dora"})
+    @ValueSource(strings = {"lora", "dora", "lora_embed"})
     void gradientsOfTheAdapterAreThoseOfPeftAndTheBaseGetsNone(String method) {
         try (CausalLm model = Golden.load();
                 Golden base = Golden.open("openelm/golden.safetensors");
@@ -122,7 +126,7 @@ class AdapterGoldenTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"lora", "dora"})
+    @ValueSource(strings = {"lora", "dora", "lora_embed"})
     void baseParametersAreNeverTheAdapters(String method) {
         try (CausalLm model = Golden.load();
                 AdaptedModel adapted = attach(model, method)) {

@@ -57,7 +57,7 @@ class GeneratorTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"lora", "dora"})
+    @ValueSource(strings = {"lora", "dora", "lora_embed"})
     void greedyTextWithAnAdapterIsThatOfPeft(String method) {
         try (CausalLm base = Golden.load();
                 Golden adapter = Golden.open("openelm/" + method + "/golden.safetensors");

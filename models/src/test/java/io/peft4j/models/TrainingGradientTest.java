@@ -36,7 +36,7 @@ class TrainingGradientTest {
     private static final int TOKENS = 100; // more labels than a chunk of the loss has rows
 
     /** A small model whose vocabulary makes a chunk of the loss 128 rows long. */
-    private static CausalLm model(boolean tied, boolean queryKeyNorm) {
+    static CausalLm model(boolean tied, boolean queryKeyNorm) {
         JsonObject json = new JsonObject();
         json.addProperty("model_type", "openelm");
         json.addProperty("vocab_size", 20_000);
@@ -53,12 +53,12 @@ class TrainingGradientTest {
         return CausalLm.create(ModelConfig.of(json, "test"), Device.cpu(), 7);
     }
 
-    private static NDArray ids(NDManager owner, int vocabulary) {
+    static NDArray ids(NDManager owner, int vocabulary) {
         long[] ids = new Random(3).longs(BATCH * TOKENS, 0, vocabulary).toArray();
         return owner.create(ids, new Shape(BATCH, TOKENS));
     }
 
-    private static NDArray labels(NDManager owner, NDArray ids) {
+    static NDArray labels(NDManager owner, NDArray ids) {
         long[] labels = ids.toLongArray();
         for (int i = 0; i < labels.length; i++) {
             if (i % 7 == 3) {
@@ -69,7 +69,7 @@ class TrainingGradientTest {
     }
 
     /** Runs the block as DJL would, makes all logits, and sends the loss back through them. */
-    private static double plainBackward(CausalLm model, NDArray ids, NDArray labels, double scale) {
+    static double plainBackward(CausalLm model, NDArray ids, NDArray labels, double scale) {
         try (NDManager scope = model.manager().newSubManager();
                 GradMode recording = GradMode.enabled()) {
             NDArray input = ids.duplicate();
@@ -90,7 +90,7 @@ class TrainingGradientTest {
         }
     }
 
-    private static Map<String, float[]> takeGradients(Map<String, Parameter> parameters) {
+    static Map<String, float[]> takeGradients(Map<String, Parameter> parameters) {
         Map<String, float[]> gradients = new LinkedHashMap<>();
         parameters.forEach(
                 (name, parameter) -> {
@@ -104,7 +104,7 @@ class TrainingGradientTest {
         return gradients;
     }
 
-    private static double sum(double[] rows) {
+    static double sum(double[] rows) {
         return rows[0] + rows[1] + rows[2];
     }
 
@@ -151,7 +151,7 @@ class TrainingGradientTest {
     }
 
     /** Gradients of a sum over hundreds of tokens are compared relative to their largest. */
-    private static void assertGradients(String name, float[] actual, float[] expected) {
+    static void assertGradients(String name, float[] actual, float[] expected) {
         float largest = 0;
         for (float value : expected) {
             largest = Math.max(largest, Math.abs(value));
@@ -160,7 +160,7 @@ class TrainingGradientTest {
         assertClose(name, actual, expected, 1e-5 * largest, 1e-4);
     }
 
-    private static void randomise(CausalLm model, AdaptedModel adapted) {
+    static void randomise(CausalLm model, AdaptedModel adapted) {
         Random random = new Random(5);
         try (RowWriter writer = new RowWriter(model.manager())) {
             for (Parameter parameter : adapted.adapter().parameters().values()) {

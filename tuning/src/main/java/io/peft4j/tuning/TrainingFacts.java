@@ -1,10 +1,13 @@
 package io.peft4j.tuning;
 
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
 /** What a result tells of the training that made it. */
 final class TrainingFacts {
+
+    private static final String NO_ROWS = DataFingerprint.of(List.of());
 
     private TrainingFacts() {}
 
@@ -23,6 +26,7 @@ final class TrainingFacts {
                         key ->
                                 key.startsWith(AdapterTrainable.SETTING)
                                         || key.equals(RunSettings.BASE));
+        facts.remove("held_out_sha256", NO_ROWS);
         facts.put("kind", "sft");
         facts.put("steps", String.valueOf(steps));
         facts.put("epochs", String.valueOf(epochs));

@@ -112,7 +112,7 @@ interface FailureBehaviours {
     @AdapterSpec(rank = 2, bias = false)
     default void aMethodThatFailsAtTheLastSiteLeavesEverythingAsItWas(AdapterCase c) {
         AdaptedModel adapted = two(c);
-        FailingConfig failing = new FailingConfig(c.config(), c.sites().size() - 1);
+        FailingConfig failing = new FailingConfig(c.config(), c.sites().size() - 1, -1);
         assertFails(
                 c,
                 adapted,
@@ -121,7 +121,7 @@ interface FailureBehaviours {
                 () -> adapted.add("new", failing));
         adapted.close();
         c.base().freezeParameters(false);
-        FailingConfig again = new FailingConfig(c.config(), c.sites().size() - 1);
+        FailingConfig again = new FailingConfig(c.config(), c.sites().size() - 1, -1);
         assertThatThrownBy(() -> Adapters.attach(c.base(), again))
                 .hasMessage(FailingConfig.MESSAGE);
         assertThat(c.base().getParameters().values()).allMatch(Parameter::requiresGradient);

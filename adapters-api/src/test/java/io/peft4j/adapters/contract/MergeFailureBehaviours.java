@@ -51,6 +51,48 @@ interface MergeFailureBehaviours {
         }
     }
 
+    @AdapterSpec(
+            rank = 2,
+            bias = false,
+            storage = {AdapterSpec.Storage.FLOAT32, AdapterSpec.Storage.BFLOAT16})
+    default void aMergeThatFailsAtTheLastWeightRestoresTheOthers(AdapterCase c) {
+        AdaptedModel adapted = c.attach(new FailingConfig(c.config(), c.sites().size() - 1, 0));
+        c.randomise(adapted.adapter(), 2);
+        Map<String, IntBuffer> before = c.bits();
+        int arrays = c.arrays();
+        assertThatThrownBy(adapted::merge).hasMessage(FailingConfig.MESSAGE);
+        assertThat(adapted.isMerged()).isFalse();
+        assertThat(c.bits()).isEqualTo(before);
+        assertThat(c.arrays()).isEqualTo(arrays);
+        assertThat(adapted.active()).containsExactly(AdaptedModel.DEFAULT);
+    }
+
+    @AdapterSpec(
+            rank = 2,
+            bias = false,
+            storage = {AdapterSpec.Storage.FLOAT32, AdapterSpec.Storage.BFLOAT16})
+    default void aMergeForGoodThatFailsAtTheLastWeightHasChangedNone(AdapterCase c) {
+        AdaptedModel adapted = c.attach(new FailingConfig(c.config(), c.sites().size() - 1, 0));
+        c.randomise(adapted.adapter(), 2);
+        Map<String, IntBuffer> before = c.bits();
+        int arrays = c.arrays();
+        assertThatThrownBy(adapted::mergeAndUnload).hasMessage(FailingConfig.MESSAGE);
+        assertThat(c.bits()).isEqualTo(before);
+        assertThat(c.arrays()).isEqualTo(arrays);
+        assertThat(adapted.names()).containsExactly(AdaptedModel.DEFAULT);
+    }
+
+    @AdapterSpec(rank = 2, bias = false, target = Target.ADAPTABLE_LINEAR)
+    default void aMergeForGoodThatFailsHalfwaySaysWhatItHasChanged(AdapterCase c) {
+        AdaptedModel adapted = c.attach(new FailingConfig(c.config(), c.sites().size() - 1, 1));
+        c.mergedForGood();
+        assertThatThrownBy(adapted::mergeAndUnload)
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("failed at second")
+                .hasMessageContaining("changed: [first]")
+                .hasRootCauseMessage(FailingConfig.MESSAGE);
+    }
+
     @AdapterSpec(rank = 2, bias = false)
     default void whatWouldMixWithMergedWeightsIsRefusedUntilUnmerged(
             AdapterCase c, @TempDir Path directory) throws Exception {

@@ -61,6 +61,8 @@ final class SavedAdapter {
     }
 
     private void write() throws IOException {
+        // as from elsewhere: a provenance tells that its tensors are others now
+        Files.deleteIfExists(file.resolveSibling("adapter_provenance.json"));
         SafetensorsWriter.write(file, tensors);
     }
 }

@@ -14,6 +14,8 @@ import io.peft4j.adapters.AdapterConfig;
 import io.peft4j.torch.GradMode;
 import io.peft4j.torch.Gradients;
 import io.peft4j.torch.TorchRuntime;
+import java.lang.management.BufferPoolMXBean;
+import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -138,8 +140,16 @@ interface TrainingBehaviours {
 
     /** What a graph keeps must not lie in a Java buffer that nothing refers to any more. */
     private static void overwriteFreedJavaBuffers() throws InterruptedException {
+        BufferPoolMXBean buffers =
+                ManagementFactory.getPlatformMXBeans(BufferPoolMXBean.class).get(0);
+        long before = buffers.getCount();
+        ByteBuffer.allocateDirect(4); // at least one of no more use
         System.gc();
-        Thread.sleep(5); // buffers are freed by another thread
+        long last = Long.MAX_VALUE;
+        for (int i = 0; i < 100 && (last > before || buffers.getCount() < last); i++) {
+            last = buffers.getCount();
+            Thread.sleep(2); // another thread frees them
+        }
         for (int i = 0; i < 2000; i++) {
             ByteBuffer buffer = ByteBuffer.allocateDirect(4 + i % 60);
             while (buffer.hasRemaining()) {
