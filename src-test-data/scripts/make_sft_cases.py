@@ -3,8 +3,9 @@
 
     python make_sft_cases.py [--out DIR]
 
-Writes cases.json: a list of {name, max_length, rows, expected: [{ids, labels}]}. Each case goes through
-SFTTrainer's own preparation, untouched, on a model too small to matter.
+Writes cases.json: a list of {name, max_length, rows, expected: [{ids, labels}]}, and assistant_cases.json, the same
+with assistant_only_loss and with the tokenizer of each case. Each case goes through SFTTrainer's own preparation,
+untouched, on a model too small to matter.
 """
 import argparse, json, os, tempfile, warnings
 
@@ -14,7 +15,7 @@ os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 warnings.filterwarnings("ignore")
 import torch, transformers
 from datasets import Dataset
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from trl import SFTConfig, SFTTrainer
 
 transformers.logging.set_verbosity_error()
@@ -45,26 +46,45 @@ CASES = [
     ("input_ids_labels_truncated", {"max_length": 3}, [{"input_ids": [1, 40, 41, 42], "labels": [-100, 40, 41, 42]}]),
 ]
 
+TALK = TURNS + [{"role": "user", "content": "and 3+3?"}, {"role": "assistant", "content": " Six.\n"}]
+ASSISTANT_ROWS = [{"messages": TURNS}, {"messages": TALK}]
+ASSISTANT_CASES = [
+    ("messages", {}, ASSISTANT_ROWS),
+    ("messages_truncated", {"max_length": 70}, ASSISTANT_ROWS[1:]),
+    ("messages_prompt", {}, [{"prompt": TALK[:4], "completion": TALK[4:]}, {"prompt": TURNS[:2], "completion": TURNS[2:]}]),
+]
+
+
+def prepared(name, options, rows, tok):
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=1024, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1))
+    with tempfile.TemporaryDirectory() as d:
+        config = SFTConfig(output_dir=d, report_to=[], use_cpu=True, **{"max_length": 1024, **options})
+        trainer = SFTTrainer(model=model, args=config, train_dataset=Dataset.from_list(rows), processing_class=tok)
+        got = [{"ids": r["input_ids"], "labels": r["labels"]} for r in trainer.train_dataset]
+    # TRL drops rows that are left without a label; these cases have none, so that rows stay in step
+    assert len(got) == len(rows), (name, len(got), len(rows))
+    return {"name": name, "max_length": config.max_length, "rows": rows, "expected": got}
+
+
+def write(path, cases):
+    with open(path, "w") as f:
+        f.write("[\n" + ",\n".join(json.dumps(c, ensure_ascii=False) for c in cases) + "\n]\n")
+
 
 def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("--out", default=os.path.join(RESOURCES, "sft"))
     a = ap.parse_args()
     tok = PreTrainedTokenizerFast.from_pretrained(os.path.join(RESOURCES, "golden", "tokenizer"))
-    model = LlamaForCausalLM(LlamaConfig(vocab_size=264, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1))
-    out = []
-    for name, options, rows in CASES:
-        with tempfile.TemporaryDirectory() as d:
-            config = SFTConfig(output_dir=d, report_to=[], use_cpu=True, **{"max_length": 1024, **options})
-            trainer = SFTTrainer(model=model, args=config, train_dataset=Dataset.from_list(rows), processing_class=tok)
-            got = [{"ids": r["input_ids"], "labels": r["labels"]} for r in trainer.train_dataset]
-        # TRL drops rows that are left without a label; these cases have none, so that rows stay in step
-        assert len(got) == len(rows), (name, len(got), len(rows))
-        out.append({"name": name, "max_length": config.max_length, "rows": rows, "expected": got})
-        print(name, len(got))
     os.makedirs(a.out, exist_ok=True)
-    with open(os.path.join(a.out, "cases.json"), "w") as f:
-        f.write("[\n" + ",\n".join(json.dumps(c, ensure_ascii=False) for c in out) + "\n]\n")
+    write(os.path.join(a.out, "cases.json"), [prepared(name, options, rows, tok) for name, options, rows in CASES])
+    cases = []
+    for family in ("llama3", "phi3"):
+        directory = os.path.join("golden", "tokenizers", family)
+        other = AutoTokenizer.from_pretrained(os.path.join(RESOURCES, directory))
+        for name, options, rows in ASSISTANT_CASES:
+            cases.append({"tokenizer": directory} | prepared(name, options | {"assistant_only_loss": True}, rows, other))
+    write(os.path.join(a.out, "assistant_cases.json"), cases)
 
 
 if __name__ == "__main__":

@@ -17,9 +17,15 @@ final class AttentionMasks {
     private final NDManager owner;
     private final int columns;
     private final @Nullable NDArray tokens;
+    private final String kernel;
     private final Map<Integer, NDArray> masks = new HashMap<>(); // by window, 0 for none
 
     private AttentionMasks(NDManager owner, int columns, @Nullable NDArray tokens) {
+        this(owner, columns, tokens, "additive_mask");
+    }
+
+    private AttentionMasks(NDManager owner, int columns, @Nullable NDArray tokens, String kernel) {
+        this.kernel = kernel;
         this.owner = owner;
         this.columns = columns;
         this.tokens = tokens;
@@ -49,6 +55,18 @@ final class AttentionMasks {
         return causal(owner, columns); // padding on the right is never looked at
     }
 
+    /**
+     * Returns the masks of one more token in each row, behind earlier ones that are cached.
+     *
+     * @param owner owns the masks
+     * @param tokens (B, earlier + 1), 1 for tokens and 0 for padding
+     */
+    static AttentionMasks next(NDManager owner, NDArray tokens) {
+        TokenChecks.read("the attention mask", tokens);
+        return new AttentionMasks(
+                owner, Math.toIntExact(tokens.getShape().get(1)), tokens, "next_mask");
+    }
+
     /** Returns a mask that was made elsewhere, for layers of any window. */
     static AttentionMasks given(NDManager owner, NDArray mask) {
         AttentionMasks masks = new AttentionMasks(owner, 0, mask);
@@ -57,8 +75,8 @@ final class AttentionMasks {
     }
 
     /**
-     * Returns the mask of a layer, (B, S, S) or (1, S, S), added to its attention scores; null
-     * where each token sees itself and all tokens before it.
+     * Returns the mask of a layer, (B, S, S) or (1, S, S), or (B, 1, keys) for one more token,
+     * added to its attention scores; null where each token sees itself and all tokens before it.
      */
     @Nullable NDArray of(OptionalInt window) {
         int width = window.isPresent() && window.getAsInt() < columns ? window.getAsInt() : 0;
@@ -70,6 +88,6 @@ final class AttentionMasks {
 
     private NDArray make(int width) {
         NDArray shown = tokens == null ? owner.ones(new Shape(1, columns)) : tokens;
-        return Kernels.DECODER.call(owner, "additive_mask", shown, Kernels.constant(width));
+        return Kernels.DECODER.call(owner, kernel, shown, Kernels.constant(width));
     }
 }

@@ -11,11 +11,15 @@ import io.peft4j.safetensors.Dtype;
 import io.peft4j.safetensors.ShardedSafetensors;
 import io.peft4j.torch.GradMode;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -354,6 +358,29 @@ public final class CausalLm implements AutoCloseable {
      */
     public void save(Path directory, Dtype type) throws IOException {
         ModelDirectory.write(directory, type, config, layout, parameters(), source);
+    }
+
+    /**
+     * Returns the tokens that end texts: those of {@code config.json}, of {@code
+     * generation_config.json} beside it, and the tokenizer's.
+     *
+     * @param tokenizer the tokenizer; null if there is none
+     * @return their ids, each once
+     * @throws UncheckedIOException if {@code generation_config.json} cannot be read
+     */
+    public List<Long> eosIds(@Nullable Tokenizer tokenizer) {
+        Set<Long> ids = new LinkedHashSet<>(config.eosIds());
+        try {
+            if (source != null) {
+                ids.addAll(EosTokens.read(source));
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        if (tokenizer != null) {
+            tokenizer.eosId().ifPresent(ids::add);
+        }
+        return List.copyOf(ids);
     }
 
     /** Frees the weights; a second call does nothing. */

@@ -1,148 +1,98 @@
 package io.peft4j.models;
 
-import com.hubspot.jinjava.Jinjava;
-import com.hubspot.jinjava.JinjavaConfig;
-import com.hubspot.jinjava.LegacyOverrides;
-import com.hubspot.jinjava.interpret.Context;
-import com.hubspot.jinjava.interpret.RenderResult;
-import com.hubspot.jinjava.interpret.TemplateError;
-import com.hubspot.jinjava.lib.fn.ELFunctionDefinition;
+import io.peft4j.jinja.JinjaException;
+import io.peft4j.jinja.JinjaTemplate;
+import io.peft4j.jinja.Rendering;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
-/**
- * A Jinja chat template as Hugging Face's tokenizers carry it, rendered as Python renders it.
- *
- * <p>Jinjava goes on after an error and leaves a gap in the text; here every error is an exception.
- */
+/** A Jinja chat template with the special tokens that it can read. */
 final class ChatTemplate {
 
-    private static final long MAX_CHARACTERS = 100_000_000;
-
-    /** Everything in which Jinjava's older ways differ from Jinja2's. */
-    private static final LegacyOverrides AS_JINJA2 =
-            LegacyOverrides.newBuilder()
-                    .withParseWhitespaceControlStrictly(true)
-                    .withUseTrimmingForNotesAndExpressions(true)
-                    .withUseSnakeCasePropertyNaming(true)
-                    .withKeepNullableLoopValues(true)
-                    .withUsePyishObjectMapper(true)
-                    .withEvaluateMapKeys(true)
-                    .withIterateOverMapKeys(true)
-                    .withUseNaturalOperatorPrecedence(true)
-                    .withAllowAdjacentTextNodes(true)
-                    .build();
-
-    private static final Pattern EXPRESSION =
-            Pattern.compile("\\{\\{.*?}}|\\{%.*?%}", Pattern.DOTALL);
-    private static final Pattern STRING =
-            Pattern.compile("'(?:[^'\\\\]|\\\\.)*'|\"(?:[^\"\\\\]|\\\\.)*\"", Pattern.DOTALL);
-    private static final Pattern USE =
-            Pattern.compile("\\|\\s*([A-Za-z_]\\w*)|\\bis\\s+(?:not\\s+)?([A-Za-z_]\\w*)");
-
-    private static final Jinjava JINJA = jinjava();
+    // transformers' own: a template that trims leaves all of it but the last character
+    private static final String CONTINUE = "CONTINUE_FINAL_MESSAGE_TAG ";
 
     private final String source;
-    private final String template;
+    private final JinjaTemplate template;
     private final Map<String, String> specialTokens;
 
     /**
-     * Keeps a template.
+     * Reads a template.
      *
      * @param source what to call it in messages
      * @param template the Jinja text
      * @param specialTokens variables such as {@code bos_token}
-     * @throws ChatTemplateException if the template uses a filter or a test that there is not
+     * @throws ChatTemplateException if it is not well-formed
      */
     ChatTemplate(String source, String template, Map<String, String> specialTokens) {
-        requireKnown(source, template);
         this.source = source;
-        this.template = template;
         this.specialTokens = Map.copyOf(specialTokens);
-    }
-
-    /** Jinjava takes the value away, without an error, when it does not know a filter. */
-    private static void requireKnown(String source, String template) {
-        Context known = JINJA.getGlobalContext();
-        Matcher expressions = EXPRESSION.matcher(template);
-        while (expressions.find()) {
-            String code = STRING.matcher(expressions.group()).replaceAll("''");
-            Matcher uses = USE.matcher(code);
-            while (uses.find()) {
-                boolean isFilter = uses.group(1) != null;
-                String name = isFilter ? uses.group(1) : uses.group(2);
-                if (isFilter ? known.getFilter(name) == null : known.getExpTest(name) == null) {
-                    throw new ChatTemplateException(
-                            source
-                                    + ": the chat template failed: there is no "
-                                    + (isFilter ? "filter " : "test ")
-                                    + name);
-                }
-            }
+        try {
+            this.template = JinjaTemplate.parse(template);
+        } catch (JinjaException e) {
+            throw failed(e);
         }
     }
 
-    private static Jinjava jinjava() {
-        // transformers trims blocks and strips what is left of them
-        Jinjava jinjava =
-                new Jinjava(
-                        JinjavaConfig.newBuilder()
-                                .withTrimBlocks(true)
-                                .withLstripBlocks(true)
-                                .withLegacyOverrides(AS_JINJA2)
-                                .withMaxOutputSize(MAX_CHARACTERS)
-                                .build());
-        jinjava.getGlobalContext().registerTag(new GenerationTag());
-        jinjava.getGlobalContext().registerFilter(new ItemsFilter());
-        jinjava.getGlobalContext()
-                .registerFunction(
-                        new ELFunctionDefinition(
-                                "",
-                                "raise_exception",
-                                ChatTemplateFunctions.class,
-                                "raiseException",
-                                String.class));
-        jinjava.getGlobalContext()
-                .registerFunction(
-                        new ELFunctionDefinition(
-                                "",
-                                "strftime_now",
-                                ChatTemplateFunctions.class,
-                                "formatNow",
-                                String.class));
-        return jinjava;
+    private ChatTemplateException failed(JinjaException e) {
+        return new ChatTemplateException(source + ": the chat template, " + e.getMessage(), e);
     }
 
-    String render(List<Message> messages, boolean addGenerationPrompt) {
-        Map<String, Object> context = new HashMap<>(specialTokens);
+    ChatTemplateException refused(String reason) {
+        return new ChatTemplateException(source + ": " + reason);
+    }
+
+    boolean marksAssistant() {
+        return template.marksGeneration();
+    }
+
+    /** Writes a conversation. */
+    String render(List<Message> messages, ChatOptions options) {
+        if (!options.continueFinalMessage()) {
+            return rendering(messages, options).text();
+        }
+        List<Message> marked = new ArrayList<>(messages);
+        Message last = marked.remove(marked.size() - 1);
+        marked.add(new Message(last.role(), last.content() + CONTINUE));
+        String text = rendering(marked, options).text();
+        int end = text.lastIndexOf(CONTINUE.strip());
+        if (end < 0 || !text.contains(last.content().strip())) {
+            throw refused(
+                    "expected the chat template to write the last message as it is, so that it can"
+                            + " be continued, found \""
+                            + text
+                            + "\"");
+        }
+        String before = text.substring(0, end);
+        return text.startsWith(CONTINUE, end) ? before : before.stripTrailing();
+    }
+
+    /** Writes a conversation, with the places of what the assistant said if the template tells. */
+    Rendering rendering(List<Message> messages, ChatOptions options) {
+        if (messages.isEmpty()) {
+            throw refused("expected one message at least, found none");
+        }
         List<Map<String, Object>> turns = new ArrayList<>();
         for (Message message : messages) {
-            turns.add(new HashMap<>(Map.of("role", message.role(), "content", message.content())));
+            Map<String, Object> turn = new LinkedHashMap<>();
+            turn.put("role", message.role());
+            turn.put("content", message.content());
+            turns.add(turn);
         }
-        context.put("messages", turns);
-        context.put("add_generation_prompt", addGenerationPrompt);
-        context.put("tools", null);
-        context.put("documents", null);
-        RenderResult result = JINJA.renderForResult(template, context);
-        if (!result.getErrors().isEmpty()) {
-            TemplateError error = result.getErrors().get(0);
-            throw new ChatTemplateException(
-                    source + ": the chat template failed: " + reason(error), error.getException());
+        Map<String, Object> variables = new HashMap<>();
+        variables.putAll(specialTokens);
+        variables.put("tools", null);
+        variables.put("documents", null);
+        variables.putAll(options.variables());
+        variables.put("messages", turns);
+        variables.put("add_generation_prompt", options.addGenerationPrompt());
+        try {
+            return template.render(variables);
+        } catch (JinjaException e) {
+            throw failed(e);
         }
-        return result.getOutput();
-    }
-
-    /** What the template itself said, or else what Jinjava said about it. */
-    private static String reason(TemplateError error) {
-        for (Throwable cause = error.getException(); cause != null; cause = cause.getCause()) {
-            if (cause instanceof ChatTemplateException raised) {
-                return String.valueOf(raised.getMessage());
-            }
-        }
-        return error.getMessage();
     }
 }

@@ -132,7 +132,8 @@ public final class Decoder extends NamedBlock implements AdapterHost {
      * Computes the last hidden states, after the last norm.
      *
      * @param ids (B, S)
-     * @param tokens (B, S), 1 for tokens and 0 for padding; null if there is no padding
+     * @param tokens (B, S), 1 for tokens and 0 for padding, and (B, earlier + S) if there are
+     *     earlier tokens; null if there is no padding
      * @param cache earlier tokens, behind which these are appended; null for none
      * @return (B, S, H)
      */
@@ -170,10 +171,12 @@ public final class Decoder extends NamedBlock implements AdapterHost {
             AttentionMasks masks =
                     tokens == null
                             ? AttentionMasks.causal(scope, columns)
-                            : AttentionMasks.padded(scope, ids, tokens);
+                            : end > columns
+                                    ? AttentionMasks.next(scope, tokens)
+                                    : AttentionMasks.padded(scope, ids, tokens);
             Experts experts = architecture.experts();
             Routing routes =
-                    routing == null && experts != null && tokens != null
+                    routing == null && experts != null && tokens != null && end == columns
                             ? new Routing(scope, experts, tokens)
                             : routing;
             Pass pass = new Pass(weights, table.get(0), table.get(1), masks, cache, routes);

@@ -3,15 +3,16 @@ package io.peft4j.models;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.peft4j.torch.GradMode;
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.LongConsumer;
 
 /**
- * Continues a text, token by token.
+ * Continues texts, token by token.
  *
- * <p>Keys and values of earlier tokens are kept, so that a step costs one token's work. An adapter
- * that is attached to the model and in effect is used.
+ * <p>Keys and values of earlier tokens are kept, so that a step costs one token's work. Adapters
+ * that are attached to the model and in effect on the calling thread are used. A generator may be
+ * used by several threads at once.
  */
 public final class Generator {
 
@@ -23,7 +24,7 @@ public final class Generator {
      *
      * @param model the model
      * @param prompt the ids to continue, at least one
-     * @param config how to choose
+     * @param config how to choose; its stop strings need a {@link TextGenerator}
      * @param onToken is told each new token as soon as it is known
      * @return the new tokens, the ending one included
      * @throws InvalidTokensException if the prompt is empty, an id of it is outside the vocabulary,
@@ -31,38 +32,61 @@ public final class Generator {
      */
     public long[] generate(
             CausalLm model, long[] prompt, GenerationConfig config, LongConsumer onToken) {
-        requireRoom(model, prompt, config);
-        long[] generated = new long[config.maxNewTokens()];
-        TokenSampler sampler = new TokenSampler(config);
-        RotaryScaling scaling = model.block().architecture().rotary().scaling();
-        try (GradMode off = GradMode.disabled();
-                NDManager scope = model.manager().newSubManager();
-                KeyValueCache cache =
-                        new KeyValueCache(
-                                scope,
-                                model.block().architecture(),
-                                1,
-                                prompt.length + config.maxNewTokens())) {
-            long[] text = Arrays.copyOf(prompt, prompt.length + generated.length);
-            long[] next = prompt;
-            for (int count = 0; count < generated.length; count++) {
-                long token = sampler.choose(lastLogits(model, scope, next, cache));
-                generated[count] = token;
-                onToken.accept(token);
-                if (config.eosIds().contains(token)) {
-                    return Arrays.copyOf(generated, count + 1);
-                }
-                int length = prompt.length + count + 1;
-                text[length - 1] = token;
-                if (scaling.regime(length) == scaling.regime(cache.length())) {
-                    next = new long[] {token};
-                } else { // all keys were rotated by frequencies that are now others
-                    cache.clear();
-                    next = Arrays.copyOf(text, length);
-                }
-            }
-            return generated;
+        return generate(
+                        model,
+                        List.of(prompt),
+                        config,
+                        (row, id) -> {
+                            onToken.accept(id);
+                            return true;
+                        })
+                .get(0);
+    }
+
+    /**
+     * Continues several texts together. What a row becomes is what it would become alone, up to
+     * rounding: shorter prompts are padded on the left, and no token looks at padding.
+     *
+     * @param model the model
+     * @param prompts the ids to continue, at least one in each
+     * @param config how to choose; row i draws with seed + i
+     * @param listener is told each new token as soon as it is known
+     * @return the new tokens of each row, the ending one included
+     * @throws InvalidTokensException as {@link #generate(CausalLm, long[], GenerationConfig,
+     *     LongConsumer)}
+     */
+    public List<long[]> generate(
+            CausalLm model,
+            List<long[]> prompts,
+            GenerationConfig config,
+            GenerationListener listener) {
+        int longest = 0;
+        for (long[] prompt : prompts) {
+            requireRoom(model, prompt, config);
+            longest = Math.max(longest, prompt.length);
         }
+        List<GenerationRow> rows = new ArrayList<>();
+        List<GenerationRow> together = new ArrayList<>();
+        for (int i = 0; i < prompts.size(); i++) {
+            GenerationRow row = new GenerationRow(i, prompts.get(i), config, listener);
+            rows.add(row);
+            if (rotatesAlike(model, row, longest, config)) {
+                together.add(row);
+            } else {
+                new GenerationBatch(model, List.of(row)).run();
+            }
+        }
+        if (!together.isEmpty()) {
+            new GenerationBatch(model, together).run();
+        }
+        return rows.stream().map(GenerationRow::generated).toList();
+    }
+
+    /** Whether a row's own length and the padded one have the same frequencies to the end. */
+    private static boolean rotatesAlike(
+            CausalLm model, GenerationRow row, int longest, GenerationConfig config) {
+        RotaryScaling scaling = model.block().architecture().rotary().scaling();
+        return scaling.regime(row.length()) == scaling.regime(longest + config.maxNewTokens());
     }
 
     /** Returns the logits (V) that follow the last token. */
@@ -81,6 +105,7 @@ public final class Generator {
             throw new InvalidTokensException(
                     "expected a prompt of at least one token (a BOS, if nothing else), found none");
         }
+        TokenChecks.requireInVocabulary(prompt, prompt.length, model.config().vocabularySize());
         int context = model.config().contextLength();
         if ((long) prompt.length + config.maxNewTokens() > context) {
             throw new InvalidTokensException(

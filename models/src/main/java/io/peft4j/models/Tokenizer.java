@@ -1,28 +1,38 @@
 package io.peft4j.models;
 
+import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.StringReader;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A tokenizer in Hugging Face's format: {@code tokenizer.json}, and beside it, if they are there,
- * {@code tokenizer_config.json} and {@code chat_template.jinja}. Nothing is truncated or padded.
+ * {@code tokenizer_config.json}, {@code special_tokens_map.json} and {@code chat_template.jinja},
+ * read as transformers reads them. Nothing is truncated or padded.
  *
  * <p>A tokenizer may be used by several threads at once.
  */
 public final class Tokenizer implements AutoCloseable {
 
     private static final String FILE = "tokenizer.json";
+    private static final Map<String, String> WHOLE =
+            Map.of("truncation", "false", "padding", "false");
 
     private final Path path;
     private final HuggingFaceTokenizer tokenizer;
     private final TokenizerConfig config;
     private final int size;
+    private volatile @Nullable ChatTemplate chatTemplate;
 
     private Tokenizer(Path path, HuggingFaceTokenizer tokenizer, TokenizerConfig config, int size) {
         this.path = path;
@@ -71,15 +81,20 @@ public final class Tokenizer implements AutoCloseable {
 
     private static Tokenizer open(Path file) throws IOException {
         TokenizerConfig config = TokenizerConfig.beside(file);
-        int size = TokenizerVocabulary.size(file);
+        TokenizerVocabulary vocabulary = TokenizerVocabulary.read(file);
+        Optional<String> changed = TokenizerJson.with(file, vocabulary, config);
+        if (changed.isPresent()) {
+            vocabulary = TokenizerVocabulary.read(file.toString(), new StringReader(changed.get()));
+        }
         try {
             HuggingFaceTokenizer tokenizer =
-                    HuggingFaceTokenizer.builder()
-                            .optTokenizerPath(file)
-                            .optTruncation(false)
-                            .optPadding(false)
-                            .build();
-            return new Tokenizer(file, tokenizer, config, size);
+                    changed.isPresent()
+                            ? HuggingFaceTokenizer.newInstance(
+                                    new ByteArrayInputStream(
+                                            changed.get().getBytes(StandardCharsets.UTF_8)),
+                                    WHOLE)
+                            : HuggingFaceTokenizer.newInstance(file, WHOLE);
+            return new Tokenizer(file, tokenizer, config, vocabulary.size());
         } catch (RuntimeException | IOException e) {
             throw new TokenizerException(file + ": not a tokenizer: " + e.getMessage(), e);
         }
@@ -126,6 +141,15 @@ public final class Tokenizer implements AutoCloseable {
         return idOf("eos_token");
     }
 
+    /**
+     * Returns the token that fills rows of a batch.
+     *
+     * @return the id of {@code pad_token}, if the config names one
+     */
+    public OptionalLong padId() {
+        return idOf("pad_token");
+    }
+
     private OptionalLong idOf(String name) {
         String token = config.specialTokens().get(name);
         long[] ids = token == null ? new long[0] : encode(token, false);
@@ -161,15 +185,60 @@ public final class Tokenizer implements AutoCloseable {
      *     conversation
      */
     public String applyChatTemplate(List<Message> messages, boolean addGenerationPrompt) {
+        return applyChatTemplate(
+                messages, addGenerationPrompt ? ChatOptions.prompt() : ChatOptions.whole());
+    }
+
+    /**
+     * Writes a conversation as the model was trained to read it. The text holds its special tokens
+     * already: encode it without adding any.
+     *
+     * @param messages the turns
+     * @param options how the text ends, and what else the template can read
+     * @return the text
+     * @throws ChatTemplateException if there is no template, or it refuses or cannot render the
+     *     conversation; the message names the template's line
+     */
+    public String applyChatTemplate(List<Message> messages, ChatOptions options) {
+        return template().render(messages, options);
+    }
+
+    /**
+     * Writes a finished conversation and tells what the assistant said in it. A template with
+     * {@code {% generation %}} blocks tells so itself; for another the text up to each answer is
+     * compared with the whole.
+     *
+     * @param messages the turns
+     * @return the tokens of the text, each with whether it is the assistant's
+     * @throws ChatTemplateException as {@link #applyChatTemplate(List, ChatOptions)}, and if the
+     *     answers cannot be told from the rest
+     */
+    public ChatTokens encodeChat(List<Message> messages) {
+        ChatTemplate template = template();
+        AssistantText text = AssistantText.of(template, messages);
+        Encoding encoding = tokenizer.encode(text.text(), false, false);
+        return new ChatTokens(encoding.getIds(), text.mask(encoding.getCharTokenSpans()));
+    }
+
+    private ChatTemplate template() {
+        ChatTemplate known = chatTemplate;
+        if (known != null) {
+            return known;
+        }
         String template = config.chatTemplate();
         if (template == null) {
             throw new ChatTemplateException(
                     path
-                            + ": expected a chat_template in tokenizer_config.json beside it, found"
-                            + " none");
+                            + ": expected a chat_template in tokenizer_config.json beside it, found "
+                            + (config.chatTemplates().isEmpty()
+                                    ? "none"
+                                    : "only those named "
+                                            + config.chatTemplates().keySet()
+                                            + ", none of them \"default\""));
         }
-        return new ChatTemplate(path.toString(), template, config.specialTokens())
-                .render(messages, addGenerationPrompt);
+        known = new ChatTemplate(path.toString(), template, config.specialTokens());
+        chatTemplate = known;
+        return known;
     }
 
     /** Frees the native tokenizer; a second call does nothing. */

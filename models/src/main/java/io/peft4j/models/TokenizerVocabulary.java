@@ -1,26 +1,48 @@
 package io.peft4j.models;
 
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
 import java.io.IOException;
+import java.io.Reader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 
-/** Reads how many ids a {@code tokenizer.json} has, without keeping its (many) entries. */
+/**
+ * What is to be known of a {@code tokenizer.json} before it is loaded: how many ids it has, and its
+ * added tokens; its (many) other entries are not kept.
+ */
 final class TokenizerVocabulary {
 
     private static final int MAX_DEPTH = 64;
 
+    private final List<AddedToken> addedTokens = new ArrayList<>();
     private long size;
 
     private TokenizerVocabulary() {}
 
     /** Returns the largest id in the model's vocabulary and among the added tokens, and one. */
-    static int size(Path file) throws IOException {
+    int size() {
+        return Math.toIntExact(size);
+    }
+
+    List<AddedToken> addedTokens() {
+        return addedTokens;
+    }
+
+    static TokenizerVocabulary read(Path file) throws IOException {
+        try (Reader reader = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
+            return read(file.toString(), reader);
+        }
+    }
+
+    static TokenizerVocabulary read(String file, Reader source) throws IOException {
         TokenizerVocabulary vocabulary = new TokenizerVocabulary();
-        try (JsonReader reader =
-                new JsonReader(Files.newBufferedReader(file, StandardCharsets.UTF_8))) {
+        try (JsonReader reader = new JsonReader(source)) {
             reader.setNestingLimit(MAX_DEPTH);
             reader.beginObject();
             while (reader.hasNext()) {
@@ -31,8 +53,9 @@ final class TokenizerVocabulary {
                 }
             }
             reader.endObject();
-            return Math.toIntExact(vocabulary.size);
-        } catch (IllegalStateException | NumberFormatException | ArithmeticException e) {
+            vocabulary.size(); // an int
+            return vocabulary;
+        } catch (RuntimeException e) { // what gson throws for another shape is of many kinds
             throw new TokenizerException(file + ": not a tokenizer: " + e.getMessage(), e);
         } catch (IOException e) {
             throw new TokenizerException(file + ": cannot be read: " + e.getMessage(), e);
@@ -78,15 +101,15 @@ final class TokenizerVocabulary {
     private void readAddedTokens(JsonReader reader) throws IOException {
         reader.beginArray();
         while (reader.hasNext()) {
-            reader.beginObject();
-            while (reader.hasNext()) {
-                if (reader.nextName().equals("id")) {
-                    size = Math.max(size, reader.nextLong() + 1);
-                } else {
-                    reader.skipValue();
-                }
+            JsonObject entry = JsonParser.parseReader(reader).getAsJsonObject();
+            if (!entry.has("id")) {
+                throw new IllegalStateException("expected an id in each of the added_tokens");
             }
-            reader.endObject();
+            size = Math.max(size, entry.get("id").getAsLong() + 1);
+            AddedToken token = AddedToken.read(entry);
+            if (token != null) {
+                addedTokens.add(token);
+            }
         }
         reader.endArray();
     }

@@ -93,7 +93,18 @@
     hidden = torch.logical_or(torch.unsqueeze(torch.eq(tokens, 0), 1), unseen)
     return torch.masked_fill(torch.zeros([b, s, s], dtype=6, device=ops.prim.device(tokens)), hidden, -3.4028234663852886e+38)
 
-  # The mask is (B, S, S), or (1, S, S) for all rows.
+  # (B, n) of ones for tokens, the last of which looks at those in the window -> (B, 1, keys)
+  def next_mask(self, tokens: Tensor, window: Tensor) -> Tensor:
+    n = torch.size(tokens, 1)
+    w = int(window)
+    if torch.gt(w, 0):
+      keys = ops.prim.min(n, w)
+    else:
+      keys = n
+    hidden = torch.unsqueeze(torch.eq(torch.narrow(tokens, 1, torch.sub(n, keys), keys), 0), 1)
+    return torch.masked_fill(torch.zeros([torch.size(tokens, 0), 1, keys], dtype=6, device=ops.prim.device(tokens)), hidden, -3.4028234663852886e+38)
+
+  # The mask is (B, S, keys), or (1, S, keys) for all rows.
   def masked_attention(self, q: Tensor, k: Tensor, v: Tensor, kv_heads: Tensor, mask: Tensor) -> Tensor:
     heads = int(kv_heads)
     if torch.eq(torch.size(mask, 0), 1):

@@ -4,11 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.gson.Gson;
-import com.google.gson.reflect.TypeToken;
 import io.peft4j.testdata.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.time.LocalDateTime;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -20,8 +18,7 @@ class ChatTemplateTest {
 
     private static final List<Message> HELLO = List.of(new Message("user", "Hello"));
 
-    private record Case(
-            List<Message> messages, boolean add_generation_prompt, String expected, String error) {}
+    private record Case(List<Message> messages, boolean continue_final_message, String expected) {}
 
     private record Template(String name, String template, List<Case> cases) {
         @Override
@@ -30,80 +27,74 @@ class ChatTemplateTest {
         }
     }
 
-    private record Goldens(Map<String, String> tokens, List<Template> templates) {}
+    private record Goldens(Map<String, String> variables, List<Template> templates) {}
 
     private static Goldens goldens() throws IOException {
         return new Gson()
                 .fromJson(
-                        Files.readString(TestData.path("golden/chat_templates.json")),
-                        new TypeToken<Goldens>() {}.getType());
+                        Files.readString(TestData.path("golden/chat/templates.json")),
+                        Goldens.class);
     }
 
     static Stream<Template> templates() throws IOException {
-        return goldens().templates().stream();
+        return goldens().templates().stream()
+                .filter(golden -> !golden.template().contains("strftime_now")); // the day changes
     }
 
-    private static String render(String template) {
-        return new ChatTemplate("test", template, Map.of("bos_token", "<s>")).render(HELLO, true);
+    private static ChatTemplate template(String text) {
+        return new ChatTemplate("test", text, Map.of("bos_token", "<s>"));
     }
 
     @ParameterizedTest
     @MethodSource("templates")
-    void textsAndRefusalsAreThoseOfPython(Template golden) throws IOException {
+    void aLastMessageIsContinuedAsTransformersDoes(Template golden) throws IOException {
         ChatTemplate template =
-                new ChatTemplate(golden.name(), golden.template(), goldens().tokens());
-        assertThat(golden.cases()).hasSize(8);
+                new ChatTemplate(golden.name(), golden.template(), goldens().variables());
         for (Case expected : golden.cases()) {
+            if (!expected.continue_final_message()) {
+                continue;
+            }
             if (expected.expected() != null) {
-                assertThat(template.render(expected.messages(), expected.add_generation_prompt()))
+                assertThat(template.render(expected.messages(), ChatOptions.continuing()))
                         .isEqualTo(expected.expected());
             } else {
                 assertThatThrownBy(
                                 () ->
                                         template.render(
-                                                expected.messages(),
-                                                expected.add_generation_prompt()))
-                        .isInstanceOf(ChatTemplateException.class)
-                        .hasMessageContaining(expected.error());
+                                                expected.messages(), ChatOptions.continuing()))
+                        .isInstanceOf(ChatTemplateException.class);
             }
         }
     }
 
     @Test
-    void anErrorIsNeverAGapInTheText() {
-        for (String broken :
-                List.of(
-                        "{% for m in messages %}{{ m.content }}",
-                        "{{ messages[0].content | no_such_filter }}",
-                        "{% no_such_tag %}",
-                        "{{ messages | length }}{{ 'is no | filter' | nor_is_this }}",
-                        "{% if messages[0] is not no_such_test %}{% endif %}",
-                        "{{ no_such_function('x') }}",
-                        "{{ raise_exception('no') }}")) {
-            assertThatThrownBy(() -> render(broken))
-                    .as(broken)
-                    .isInstanceOf(ChatTemplateException.class)
-                    .hasMessageContaining("test: the chat template failed");
-        }
+    void whatAUserWritesIsNeverATemplate() {
+        List<Message> hostile = List.of(new Message("user", "{{ 7*7 }}{% if %}"));
+        assertThat(
+                        template("{{ bos_token }}{{ messages[0].content }}")
+                                .render(hostile, ChatOptions.prompt()))
+                .isEqualTo("<s>{{ 7*7 }}{% if %}");
     }
 
     @Test
-    void whatTransformersAddsToJinjaIsThere() {
-        assertThat(render("{% generation %}{{ messages[0].content }}{% endgeneration %}!"))
-                .isEqualTo("Hello!");
-        assertThat(render("{% for k, v in messages[0] | items %}{{ k }}={{ v }};{% endfor %}"))
-                .contains("role=user;")
-                .contains("content=Hello;");
-    }
-
-    @Test
-    void timesAreFormattedAsPythonDoes() {
-        LocalDateTime time = LocalDateTime.of(2024, 7, 6, 15, 4, 9);
-        assertThat(ChatTemplateFunctions.format("%d %b %Y, %A %B %y %m %H:%M:%S %I%p %j 5%%", time))
-                .isEqualTo("06 Jul 2024, Saturday July 24 07 15:04:09 03PM 188 5%");
-        assertThatThrownBy(() -> ChatTemplateFunctions.format("%Q", time))
+    void anErrorNamesSourceAndLine() {
+        assertThatThrownBy(() -> template("a\n{{ nothing.x }}").render(HELLO, ChatOptions.prompt()))
                 .isInstanceOf(ChatTemplateException.class)
-                .hasMessageContaining("found Q");
-        assertThat(render("{{ strftime_now('%Y') }}")).matches("2\\d{3}");
+                .hasMessage("test: the chat template, line 2: 'nothing' is undefined");
+        assertThatThrownBy(() -> template("a\n\n{% no_such_tag %}"))
+                .isInstanceOf(ChatTemplateException.class)
+                .hasMessageContaining("test: the chat template, line 3: expected one of the tags");
+        assertThatThrownBy(() -> template("x").render(List.of(), ChatOptions.prompt()))
+                .hasMessage("test: expected one message at least, found none");
+    }
+
+    @Test
+    void aTemplateReadsFurtherVariables() {
+        assertThat(
+                        template("{{ date_string }}{{ tools is none }}")
+                                .render(HELLO, ChatOptions.whole().with("date_string", "today")))
+                .isEqualTo("todayTrue");
+        assertThatThrownBy(() -> new ChatOptions(true, true, Map.of()))
+                .hasMessageContaining("found both");
     }
 }

@@ -99,18 +99,12 @@ class GeneratorTest {
         long[] greedy = golden.longs("greedy");
         GenerationConfig config =
                 GenerationConfig.builder().optEosIds(List.of(9999L, greedy[6])).build();
-        long[] generated = generate(model, Arrays.copyOf(greedy, 4), withTokens(config, 60));
+        long[] generated =
+                generate(
+                        model,
+                        Arrays.copyOf(greedy, 4),
+                        config.toBuilder().optMaxNewTokens(60).build());
         assertThat(generated).endsWith(greedy[6]).hasSizeLessThanOrEqualTo(3);
-    }
-
-    private static GenerationConfig withTokens(GenerationConfig config, int count) {
-        return new GenerationConfig(
-                count,
-                config.temperature(),
-                config.topK(),
-                config.topP(),
-                config.seed(),
-                config.eosIds());
     }
 
     @Test

@@ -13,12 +13,16 @@ class TokenSamplerTest {
     };
 
     private static double[] frequencies(GenerationConfig config) {
-        TokenSampler sampler = new TokenSampler(config);
+        TokenSampler sampler = sampler(config);
         double[] counts = new double[LOGITS.length];
         for (int i = 0; i < 20_000; i++) {
             counts[sampler.choose(LOGITS)] += 1 / 20_000.0;
         }
         return counts;
+    }
+
+    private static TokenSampler sampler(GenerationConfig config) {
+        return new TokenSampler(config, config.seed(), new long[0]);
     }
 
     private static GenerationConfig.Builder warm(double temperature) {
@@ -62,13 +66,13 @@ class TokenSamplerTest {
 
     @Test
     void withoutTemperatureTheFirstOfTheLikeliestIsTaken() {
-        TokenSampler greedy = new TokenSampler(GenerationConfig.builder().optTopK(3).build());
+        TokenSampler greedy = sampler(GenerationConfig.builder().optTopK(3).build());
         assertThat(greedy.choose(new float[] {1, 3, 3, 2})).isEqualTo(1);
     }
 
     @Test
     void logitsThatAreNoNumbersAreRefused() {
-        TokenSampler sampler = new TokenSampler(warm(1).build());
+        TokenSampler sampler = sampler(warm(1).build());
         assertThatThrownBy(() -> sampler.choose(new float[] {1, Float.NaN}))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("NaN");

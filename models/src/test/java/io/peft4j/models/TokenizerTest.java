@@ -131,7 +131,8 @@ class TokenizerTest {
         try (Tokenizer read = Tokenizer.load(copy)) {
             assertThat(read.bosId()).hasValue(1);
             assertThat(read.eosId()).hasValue(2);
-            assertThat(read.applyChatTemplate(List.of(), false)).isEqualTo("<s>ok");
+            assertThat(read.applyChatTemplate(List.of(new Message("user", "Hi")), false))
+                    .isEqualTo("<s>ok");
         }
         Files.writeString(copy.resolve("chat_template.jinja"), "{{ messages[0].content }}!");
         try (Tokenizer read = Tokenizer.load(copy)) {

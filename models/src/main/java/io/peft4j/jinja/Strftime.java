@@ -1,7 +1,6 @@
-package io.peft4j.models;
+package io.peft4j.jinja;
 
 import java.time.LocalDateTime;
-import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
 import java.util.Locale;
 import java.util.Map;
@@ -9,15 +8,17 @@ import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** The functions that transformers adds to Jinja; public for Jinjava only, which finds them so. */
-public final class ChatTemplateFunctions {
+/** Python's {@code strftime}, in English. */
+final class Strftime {
 
-    private static final Pattern DIRECTIVE = Pattern.compile("%(.)", Pattern.DOTALL);
+    private static final Pattern DIRECTIVE = Pattern.compile("%(-?.)", Pattern.DOTALL);
 
     private static final Map<String, String> PATTERNS =
             Map.ofEntries(
                     Map.entry("d", "dd"),
+                    Map.entry("-d", "d"),
                     Map.entry("m", "MM"),
+                    Map.entry("-m", "M"),
                     Map.entry("b", "MMM"),
                     Map.entry("B", "MMMM"),
                     Map.entry("y", "yy"),
@@ -30,31 +31,11 @@ public final class ChatTemplateFunctions {
                     Map.entry("S", "ss"),
                     Map.entry("p", "a"),
                     Map.entry("j", "DDD"),
+                    Map.entry("F", "yyyy-MM-dd"),
+                    Map.entry("T", "HH:mm:ss"),
                     Map.entry("%", "'%'"));
 
-    private ChatTemplateFunctions() {}
-
-    /**
-     * Refuses a conversation.
-     *
-     * @param message what the template says about it
-     * @return never
-     * @throws ChatTemplateException always
-     */
-    public static String raiseException(String message) {
-        throw new ChatTemplateException(message);
-    }
-
-    /**
-     * Formats the present time.
-     *
-     * @param format Python's {@code strftime} format
-     * @return the time, in English
-     * @throws ChatTemplateException if the format uses an unknown letter
-     */
-    public static String formatNow(String format) {
-        return format(format, LocalDateTime.now(ZoneId.systemDefault()));
-    }
+    private Strftime() {}
 
     static String format(String format, LocalDateTime time) {
         return DIRECTIVE
@@ -65,9 +46,9 @@ public final class ChatTemplateFunctions {
     private static String part(String letter, LocalDateTime time) {
         String pattern = PATTERNS.get(letter);
         if (pattern == null) {
-            throw new ChatTemplateException(
-                    "strftime_now: expected one of the letters "
-                            + String.join("", new TreeSet<>(PATTERNS.keySet()))
+            throw new JinjaException(
+                    "strftime_now: expected one of "
+                            + String.join(" ", new TreeSet<>(PATTERNS.keySet()))
                             + " after %, found "
                             + letter);
         }

@@ -1,0 +1,6 @@
+package io.peft4j.jinja;
+
+/** Python's None. */
+enum None {
+    NONE
+}
