@@ -128,10 +128,12 @@ interface TrainingBehaviours {
         NDArray x = c.input();
         try (GradMode on = GradMode.enabled()) {
             for (int i = 0; i < 2; i++) {
-                ParameterStore store = new ParameterStore(c.scratch(), false);
-                NDArray y = c.base().forward(adapted.store(store), new NDList(x), true).head();
-                FreedBuffers.overwrite();
-                Gradients.backward(y, upstream(c, y));
+                try (NDManager pass = c.scratch().newSubManager()) {
+                    ParameterStore store = adapted.store(new ParameterStore(pass, false));
+                    NDArray y = c.base().forward(store, new NDList(x), true).head();
+                    FreedBuffers.overwrite();
+                    Gradients.backward(y, upstream(c, y));
+                }
                 assertThat(gradients(adapted)).isEqualTo(expected);
             }
         }
