@@ -37,7 +37,9 @@ public final class Adapters {
     private Adapters() {}
 
     /**
-     * Lists the weights of a model that an adapter can attach to.
+     * Lists the weights of a model that an adapter can attach to: those of linear layers,
+     * convolutions and embeddings, and other weights of two axes. A weight of three, as
+     * LinearCollection's, is none, nor is a transposed convolution's.
      *
      * @param base the model's root block, initialised or loaded
      * @return the sites, in model order

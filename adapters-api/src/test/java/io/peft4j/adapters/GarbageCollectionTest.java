@@ -14,10 +14,10 @@ import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterStore;
+import io.peft4j.adapters.contract.FreedBuffers;
 import io.peft4j.torch.GradMode;
 import io.peft4j.torch.Gradients;
 import io.peft4j.torch.Tensors;
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
@@ -81,7 +81,7 @@ class GarbageCollectionTest {
             inputs.forEach(x -> own.add(Tensors.clone(batch, x)));
             NDArray y = adapted.block().forward(new ParameterStore(batch, false), own, true).get(0);
             if (collect) {
-                overwriteFreedBuffers();
+                FreedBuffers.overwrite();
             }
             Engine.getEngine("PyTorch").setRandomSeed(4);
             Gradients.backward(y, batch.randomNormal(y.getShape()));
@@ -94,16 +94,5 @@ class GarbageCollectionTest {
             Gradients.zero(parameter.getArray());
         }
         return gradients;
-    }
-
-    private static void overwriteFreedBuffers() throws InterruptedException {
-        System.gc();
-        Thread.sleep(30); // buffers are freed by another thread
-        for (int i = 0; i < 2000; i++) {
-            ByteBuffer buffer = ByteBuffer.allocateDirect(4 + i % 60);
-            while (buffer.hasRemaining()) {
-                buffer.put((byte) 0x5a);
-            }
-        }
     }
 }

@@ -5,12 +5,12 @@ import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 
 /** What a graph keeps must not lie in a Java buffer that nothing refers to any more. */
-final class FreedBuffers {
+public final class FreedBuffers {
 
     private FreedBuffers() {}
 
     /** Has unused Java buffers freed, and writes over their memory. */
-    static void overwrite() throws InterruptedException {
+    public static void overwrite() throws InterruptedException {
         BufferPoolMXBean buffers =
                 ManagementFactory.getPlatformMXBeans(BufferPoolMXBean.class).get(0);
         long before = buffers.getCount();
