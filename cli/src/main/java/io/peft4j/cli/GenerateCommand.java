@@ -4,9 +4,11 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import io.peft4j.models.GenerationConfig;
 import io.peft4j.models.Generator;
+import io.peft4j.models.TextStream;
 import io.peft4j.models.Tokenizer;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -91,13 +93,18 @@ final class GenerateCommand implements Callable<Integer> {
             long[] ids = tokenizer.encode(prompt, true);
             PrintWriter out = spec.commandLine().getOut();
             TextStream stream =
-                    new TextStream(tokenizer, json ? text -> {} : text -> show(out, text));
+                    new TextStream(
+                            tokenizer, List.of(), json ? part -> {} : part -> show(out, part));
             long[] answer =
                     new Generator()
-                            .generate(loaded.model(), ids, config(loaded, ids.length), stream);
-            stream.finish();
+                            .generate(
+                                    loaded.model(),
+                                    ids,
+                                    config(loaded, ids.length),
+                                    stream::accept);
+            String text = stream.finish();
             if (json) {
-                out.println(Json.text(json(ids.length, answer, stream.text())));
+                out.println(Json.text(json(ids.length, answer, text)));
             } else {
                 out.println();
             }
