@@ -98,7 +98,8 @@ final class MergeCommand implements Callable<Integer> {
         AdaptedModel adapted = loaded.requireAdapter();
         Map<String, String> entries = new HashMap<>(adapted.adapter().provenance().entries());
         entries.put(
-                "merge.adapter_sha256", Sha256.of(loaded.requireAdapterDirectory().resolve("adapter_model.safetensors")));
+                "merge.adapter_sha256",
+                Sha256.of(loaded.requireAdapterDirectory().resolve("adapter_model.safetensors")));
         entries.put("merge.base_fingerprint", adapted.baseFingerprint());
         entries.put("merge.dtype", written.torchName());
         return new Provenance(entries);
