@@ -154,7 +154,7 @@ class EightThreadsTest {
                                 }));
             }
             for (Future<Integer> one : all) {
-                assertThat(one.get(2, TimeUnit.MINUTES)).isZero();
+                assertThat(one.get(4, TimeUnit.MINUTES)).isZero();
             }
             done.set(true);
             return changes.get(1, TimeUnit.MINUTES);
