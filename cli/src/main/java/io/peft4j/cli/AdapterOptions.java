@@ -43,7 +43,9 @@ final class AdapterOptions {
     @Option(
             names = "--init",
             paramLabel = "INIT",
-            description = "How A starts: default or gaussian (default: default).")
+            description =
+                    "How A and B start: default, gaussian, orthogonal, pissa or olora (default:"
+                            + " default).")
     private @Nullable String init;
 
     /** Checks the values that need no model. */
@@ -94,9 +96,15 @@ final class AdapterOptions {
         return switch (text) {
             case "default" -> LoraInit.DEFAULT;
             case "gaussian" -> LoraInit.GAUSSIAN;
+            case "orthogonal" -> LoraInit.ORTHOGONAL;
+            case "pissa" -> LoraInit.PISSA;
+            case "olora" -> LoraInit.OLORA;
             default ->
                     throw new UsageException(
-                            "--init must be default or gaussian, but is \"" + text + "\"");
+                            "--init must be default, gaussian, orthogonal, pissa or olora, but is"
+                                    + " \""
+                                    + text
+                                    + "\"");
         };
     }
 

@@ -31,7 +31,7 @@ final class UsageTest {
                     --dropout NaN            | --dropout must be at least 0 and below 1, but is NaN
                     --alpha Infinity         | --alpha must be a finite number, but is Infinity
                     --method foo             | --method must be lora, dora or full, but is "foo"
-                    --init best              | --init must be default or gaussian, but is "best"
+                    --init best              | --init must be default, gaussian, orthogonal, pissa or olora, but is "best"
                     --target-modules a,,b    | --target-modules: target modules "a,,b": a name between the commas is empty
                     --target-modules re:(    | --target-modules: expected a regular expression
                     --learning-rate -1       | --learning-rate must be a number from 0 up, but is -1.0

@@ -1,6 +1,7 @@
 package io.peft4j.tuning;
 
 import ai.djl.nn.Parameter;
+import com.google.gson.JsonElement;
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.torch.GradMode;
 import java.io.IOException;
@@ -60,12 +61,19 @@ public record AdapterTrainable(AdaptedModel model, Map<String, String> facts) im
                 .asMap()
                 .forEach(
                         (key, value) -> {
-                            if (!WITHOUT_EFFECT.contains(key)) {
+                            if (!WITHOUT_EFFECT.contains(key) || startsFromWeight(key, value)) {
                                 settings.put(SETTING + key, value.toString());
                             }
                         });
         settings.put(RunSettings.BASE, model.baseFingerprint());
         return settings;
+    }
+
+    /** PiSSA's and OLoRA's first factors are a part of the effective weight for good. */
+    private static boolean startsFromWeight(String key, JsonElement value) {
+        String text = value.toString();
+        return key.equals("init_lora_weights")
+                && (text.contains("pissa") || text.contains("olora"));
     }
 
     @Override
