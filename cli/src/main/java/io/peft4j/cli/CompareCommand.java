@@ -75,6 +75,7 @@ final class CompareCommand implements Callable<Integer> {
 
     @Mixin private AdapterOptions adapter;
     @Mixin private HyperParameters training;
+    @Mixin private AnswersOption answers;
     @Mixin private ComputeOptions compute;
 
     @Override
@@ -91,8 +92,9 @@ final class CompareCommand implements Callable<Integer> {
                     new MeasuredRuns(
                             loaded,
                             paths.model().toString(),
-                            Datasets.training(paths.data(), loaded, training.maxLength(), err),
-                            Datasets.whole(paths.evalData(), loaded),
+                            Datasets.training(
+                                    paths.data(), loaded, training.maxLength(), answers, err),
+                            Datasets.whole(paths.evalData(), loaded, answers),
                             adapter,
                             training,
                             DataFiles.facts(paths.data(), paths.evalData()),

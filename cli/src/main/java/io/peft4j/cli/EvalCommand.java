@@ -29,6 +29,7 @@ final class EvalCommand implements Callable<Integer> {
 
     @Spec private CommandSpec spec;
     @Mixin private BaseModelOption base;
+    @Mixin private AnswersOption answers;
     @Mixin private ComputeOptions compute;
 
     @Option(names = "--adapter", paramLabel = "DIR", description = "An adapter in PEFT's format.")
@@ -64,7 +65,7 @@ final class EvalCommand implements Callable<Integer> {
             Checks.directory("--adapter", adapter);
         }
         try (LoadedModel loaded = LoadedModel.open(base.directory(), adapter, compute.place())) {
-            List<Example> examples = Datasets.whole(data, loaded);
+            List<Example> examples = Datasets.whole(data, loaded, answers);
             EvaluationResult result =
                     Evaluation.evaluate(LanguageModel.of(loaded.model()), examples, batchSize);
             PrintWriter out = spec.commandLine().getOut();

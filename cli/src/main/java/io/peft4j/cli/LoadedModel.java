@@ -7,10 +7,7 @@ import io.peft4j.models.Tokenizer;
 import io.peft4j.safetensors.Dtype;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.LinkedHashSet;
-import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** A base model with its tokenizer and, if asked for, a saved adapter. */
@@ -78,15 +75,6 @@ final class LoadedModel implements AutoCloseable {
                                         directory
                                                 + " has no tokenizer.json; give --tokenizer with"
                                                 + " the tokenizer of this model"));
-    }
-
-    /** The tokens that end an answer: the model's and the tokenizer's. */
-    List<Long> eosIds() {
-        Set<Long> ids = new LinkedHashSet<>(model.config().eosIds());
-        if (tokenizer != null) {
-            tokenizer.eosId().ifPresent(ids::add);
-        }
-        return List.copyOf(ids);
     }
 
     /** Writes the model, weights as they are now, as a complete directory. */
