@@ -81,10 +81,10 @@ final class AdaptedBlock extends AbstractBaseBlock {
         ActiveSet active = model.holdActive();
         NDManager owner = inputs.head().getManager();
         // effective weights go with the pass: what backward needs of them, its graph keeps;
-        // a Predictor's worker threads record graphs unless told not to
+        // a Predictor's threads record graphs unless told not to
         try (NDManager pass = owner.newSubManager();
-                GradMode off = training ? null : GradMode.disabled();
-                KeptBuffers kept = training ? KeptBuffers.until(owner) : null) {
+                GradMode mode = training ? null : GradMode.asAskedFor();
+                KeptBuffers kept = GradMode.isRecording() ? KeptBuffers.until(owner) : null) {
             AdaptedStore adapted = AdaptedStore.forBlocks(store, active, pass);
             NDList outputs = forward.apply(adapted);
             model.requireRead(active, adapted);
@@ -115,7 +115,7 @@ final class AdaptedBlock extends AbstractBaseBlock {
             for (Adapter adapter : active.adapters()) {
                 adapter.parameters().values().stream()
                         .filter(predicate)
-                        .filter(parameter -> !TorchNames.isStatistic(parameter))
+                        .filter(adapter::isTrainable)
                         .forEach(parameter -> parameter.freeze(freeze));
             }
         } finally {

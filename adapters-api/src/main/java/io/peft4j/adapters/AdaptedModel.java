@@ -169,10 +169,14 @@ public final class AdaptedModel implements AutoCloseable {
         List<BaseWeight> weights = layout.select(config);
         NDManager owner = weights.get(0).array().getManager().newSubManager();
         List<Attachment> attachments = new ArrayList<>();
+        Map<String, Parameter> shared = new LinkedHashMap<>();
         try (GradMode off = GradMode.disabled()) {
+            List<Site> sites = weights.stream().map(BaseWeight::site).toList();
+            AdapterFactory factory = config.begin(sites, owner, seed);
+            factory.shared().forEach((key, p) -> shared.put(AdapterFiles.sharedKey(key), p));
             for (BaseWeight weight : weights) {
-                attachments.add(attach(config, weight, owner, seed));
-                AdapterState bias = config.createBias(weight.site(), owner);
+                attachments.add(attach(config, factory, weight, owner, seed));
+                AdapterState bias = factory.createBias(weight.site(), owner);
                 if (bias != null) {
                     String prefix = AdapterFiles.prefix(weight.site().path());
                     attachments.add(new Attachment(layout.bias(weight), bias, prefix, false));
@@ -188,19 +192,24 @@ public final class AdaptedModel implements AutoCloseable {
                 name,
                 config,
                 owner,
+                shared,
                 attachments,
                 new ProvenanceLog(name, config, this::baseFingerprint));
     }
 
     private static Attachment attach(
-            AdapterConfig config, BaseWeight weight, NDManager owner, long seed) {
+            AdapterConfig config,
+            AdapterFactory factory,
+            BaseWeight weight,
+            NDManager owner,
+            long seed) {
         Site site = weight.site();
         long siteSeed = 31 * seed + site.path().hashCode(); // String.hashCode is specified
         try (NDManager scope = owner.newSubManager()) {
             NDArray array = weight.array();
             boolean wide = array.getDataType() == DataType.FLOAT32;
             NDArray matrix = wide ? weight.matrix(scope, array) : weight.float32Matrix(scope);
-            AdapterState state = config.create(site, matrix, owner, siteSeed);
+            AdapterState state = factory.create(site, matrix, owner, siteSeed);
             boolean kept = config.ensureWeightTying() && !site.tiedTo().isEmpty();
             if (kept && state.tiedKeys().isEmpty()) {
                 state.close();
@@ -414,6 +423,11 @@ public final class AdaptedModel implements AutoCloseable {
         }
         long trainable = 0;
         for (Adapter adapter : activeAdapters()) {
+            for (Parameter parameter : adapter.shared().values()) {
+                long size = parameter.getShape().size();
+                all += adapter.isTrainable(parameter) ? 0 : size;
+                trainable += adapter.isTrainable(parameter) ? size : 0;
+            }
             for (Attachment attachment : adapter.attachments()) {
                 trainable += attachment.size();
                 rows.add(

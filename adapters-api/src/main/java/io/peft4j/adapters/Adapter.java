@@ -11,7 +11,9 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
 
 /** A named adapter of an {@link AdaptedModel}: its settings, its parameters and its files. */
 public final class Adapter {
@@ -19,7 +21,12 @@ public final class Adapter {
     private final String name;
     private final AdapterConfig config;
     private final NDManager owner;
+    private final Map<String, Parameter> shared;
     private final List<Attachment> attachments;
+
+    /** Parameters that are no matter of gradients, such as running statistics. */
+    private final Set<Parameter> fixed;
+
     private final ProvenanceLog provenance;
 
     /** The model's own hold on the adapter, and one for each scope or forward that uses it. */
@@ -33,12 +40,18 @@ public final class Adapter {
             String name,
             AdapterConfig config,
             NDManager owner,
+            Map<String, Parameter> shared,
             List<Attachment> attachments,
             ProvenanceLog provenance) {
         this.name = name;
         this.config = config;
         this.owner = owner;
+        this.shared = shared;
         this.attachments = List.copyOf(attachments);
+        fixed =
+                parameters().values().stream()
+                        .filter(p -> !p.requiresGradient())
+                        .collect(Collectors.toUnmodifiableSet());
         this.provenance = provenance;
     }
 
@@ -67,7 +80,7 @@ public final class Adapter {
      *     base_model.model.transformer.layers.0.attn.qkv_proj.lora_A.weight}, in model order
      */
     public Map<String, Parameter> parameters() {
-        Map<String, Parameter> parameters = new LinkedHashMap<>();
+        Map<String, Parameter> parameters = new LinkedHashMap<>(shared);
         attachments.forEach(attachment -> parameters.putAll(attachment.parameters()));
         return Collections.unmodifiableMap(parameters);
     }
@@ -128,7 +141,7 @@ public final class Adapter {
      */
     public void save(Path directory) throws IOException {
         try (Hold use = inUse()) {
-            AdapterFiles.save(directory, config.toPeft(), attachments, provenance());
+            AdapterFiles.save(directory, config.toPeft(), shared, attachments, provenance());
         }
     }
 
@@ -146,7 +159,7 @@ public final class Adapter {
     public void load(Path directory) throws IOException {
         try (Hold use = inUse()) {
             requireUnmerged("loading into it");
-            AdapterFiles.load(directory, attachments, true);
+            AdapterFiles.load(directory, shared, attachments, true);
             provenance.loaded(directory);
         }
     }
@@ -162,7 +175,7 @@ public final class Adapter {
     public LoadReport loadLeniently(Path directory) throws IOException {
         try (Hold use = inUse()) {
             requireUnmerged("loading into it");
-            LoadReport report = AdapterFiles.load(directory, attachments, false);
+            LoadReport report = AdapterFiles.load(directory, shared, attachments, false);
             provenance.loaded(directory);
             return report;
         }
@@ -211,13 +224,22 @@ public final class Adapter {
         return provenance;
     }
 
+    /** Tells whether a parameter may be trained. */
+    boolean isTrainable(Parameter parameter) {
+        return !fixed.contains(parameter);
+    }
+
+    Map<String, Parameter> shared() {
+        return shared;
+    }
+
     List<Attachment> attachments() {
         return attachments;
     }
 
     void setTrainable(boolean trainable) {
         for (Parameter parameter : parameters().values()) {
-            parameter.freeze(!trainable || TorchNames.isStatistic(parameter));
+            parameter.freeze(!trainable || fixed.contains(parameter));
         }
     }
 

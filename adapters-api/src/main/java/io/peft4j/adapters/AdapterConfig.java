@@ -1,16 +1,14 @@
 package io.peft4j.adapters;
 
-import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * An adapter method with its settings: what to attach, and where.
  *
  * <p>A config is immutable. It travels as PEFT's {@code adapter_config.json}.
  */
-public interface AdapterConfig {
+public interface AdapterConfig extends AdapterFactory {
 
     /**
      * Returns the method's name as a user writes it, such as {@code lora}.
@@ -57,38 +55,25 @@ public interface AdapterConfig {
     }
 
     /**
+     * Begins an adapter: makes what its sites share. A method that shares nothing has nothing to do
+     * here.
+     *
+     * @param sites the selected sites, in model order
+     * @param owner the manager that parameters are created in; closing it frees them
+     * @param seed decides every random number
+     * @return what makes the states of this one adapter
+     */
+    default AdapterFactory begin(List<Site> sites, NDManager owner, long seed) {
+        return this;
+    }
+
+    /**
      * Refuses sites that the settings do not fit, before anything is created.
      *
      * @param sites the selected sites, in model order
      * @throws AdapterConfigException if a setting for some modules fits none of these
      */
     default void validate(List<Site> sites) {}
-
-    /**
-     * Creates the adapter's parameters for one site. A new adapter must leave the model's output as
-     * it is, unless its initialisation says otherwise.
-     *
-     * @param site where it attaches
-     * @param weight the frozen weight as a matrix (out, in), float32; read only, and gone after the
-     *     call
-     * @param owner the manager that the parameters are created in; closing it frees them
-     * @param seed decides every random number; sites get different ones
-     * @return the state
-     * @throws AdapterConfigException if the settings do not fit the site
-     */
-    AdapterState create(Site site, NDArray weight, NDManager owner, long seed);
-
-    /**
-     * Creates what the adapter adds to the bias of a module whose weight it adapts.
-     *
-     * @param site the weight's site
-     * @param owner the manager that the parameters are created in; closing it frees them
-     * @return the state, whose W is the bias as a matrix (out, 1) and whose keys lie below the
-     *     site; null if the adapter leaves biases alone
-     */
-    default @Nullable AdapterState createBias(Site site, NDManager owner) {
-        return null;
-    }
 
     /**
      * Writes the settings under PEFT's names.

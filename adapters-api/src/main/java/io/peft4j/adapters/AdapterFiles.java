@@ -38,6 +38,11 @@ final class AdapterFiles {
 
     private AdapterFiles() {}
 
+    /** PEFT's name of a tensor that all sites share. */
+    static String sharedKey(String key) {
+        return "base_model." + key;
+    }
+
     /** What PEFT's names of a module's tensors begin with. */
     static String prefix(String module) {
         return module.isEmpty() ? PREFIX : PREFIX + module + ".";
@@ -58,21 +63,19 @@ final class AdapterFiles {
     }
 
     static void save(
-            Path directory, PeftConfig config, List<Attachment> attachments, Provenance provenance)
+            Path directory,
+            PeftConfig config,
+            Map<String, Parameter> shared,
+            List<Attachment> attachments,
+            Provenance provenance)
             throws IOException {
         Files.createDirectories(directory);
         Map<String, TensorSource> tensors = new LinkedHashMap<>();
+        shared.forEach((key, parameter) -> tensors.put(key, source(parameter)));
         for (Attachment attachment : attachments) {
             attachment
                     .parameters()
-                    .forEach(
-                            (key, parameter) ->
-                                    tensors.put(
-                                            key,
-                                            TensorSources.ofFloats(
-                                                    Dtype.F32,
-                                                    parameter.getArray().toFloatArray(),
-                                                    parameter.getShape().getShape())));
+                    .forEach((key, parameter) -> tensors.put(key, source(parameter)));
             attachment
                     .tiedCopies()
                     .forEach(
@@ -100,6 +103,11 @@ final class AdapterFiles {
         AtomicFiles.writeTogether(files);
     }
 
+    private static TensorSource source(Parameter parameter) {
+        return TensorSources.ofFloats(
+                Dtype.F32, parameter.getArray().toFloatArray(), parameter.getShape().getShape());
+    }
+
     /** PEFT's own layout: sorted keys, two spaces. */
     private static String text(PeftConfig config) {
         JsonObject sorted = new JsonObject();
@@ -113,9 +121,13 @@ final class AdapterFiles {
     }
 
     /** Copies the saved tensors into the parameters, all of them or, on an error, none. */
-    static LoadReport load(Path directory, List<Attachment> attachments, boolean strict)
+    static LoadReport load(
+            Path directory,
+            Map<String, Parameter> shared,
+            List<Attachment> attachments,
+            boolean strict)
             throws IOException {
-        Map<String, Parameter> parameters = new LinkedHashMap<>();
+        Map<String, Parameter> parameters = new LinkedHashMap<>(shared);
         attachments.forEach(attachment -> parameters.putAll(attachment.parameters()));
         CompanionTensors companions = new CompanionTensors(attachments, parameters);
         try (SafetensorsFile file = openTensors(directory)) {

@@ -1,5 +1,7 @@
 package io.peft4j.adapters;
 
+import java.util.Set;
+
 /**
  * Recognises an adapter method in an {@code adapter_config.json}. Implementations are found by
  * {@link java.util.ServiceLoader}, so that a saved adapter of any method on the class path loads.
@@ -14,12 +16,30 @@ public interface AdapterMethod {
     String name();
 
     /**
+     * Returns PEFT's name of the method's family.
+     *
+     * @return the {@code peft_type}, such as {@code LORA}
+     */
+    String peftType();
+
+    /**
+     * Returns the settings that {@link #read} understands or refuses by name, beside those that all
+     * methods have. A saved config with others is read with a warning.
+     *
+     * @return keys of {@code adapter_config.json}
+     */
+    Set<String> configKeys();
+
+    /**
      * Tells whether a saved config is of this method.
      *
      * @param config the saved config
-     * @return true if {@link #read} takes it
+     * @return true if {@link #read} takes it; all configs of the type, unless several methods share
+     *     it
      */
-    boolean recognises(PeftConfig config);
+    default boolean recognises(PeftConfig config) {
+        return config.string("peft_type").filter(peftType()::equals).isPresent();
+    }
 
     /**
      * Reads the settings of this method.

@@ -9,14 +9,37 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.ServiceLoader;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Puts adapters on a model. */
 public final class Adapters {
 
+    private static final Logger LOGGER = LoggerFactory.getLogger(Adapters.class);
+
+    /** What PEFT writes for every method. */
+    private static final Set<String> COMMON_KEYS =
+            Set.of(
+                    "auto_mapping",
+                    "base_model_name_or_path",
+                    "exclude_modules",
+                    "inference_mode",
+                    "layers_pattern",
+                    "layers_to_transform",
+                    "modules_to_save",
+                    "peft_type",
+                    "peft_version",
+                    "revision",
+                    "target_modules",
+                    "task_type");
+
     private Adapters() {}
 
     /**
-     * Lists the weights of a model that an adapter can attach to.
+     * Lists the weights of a model that an adapter can attach to: those of linear layers,
+     * convolutions and embeddings, and other weights of two axes. A weight of three, as
+     * LinearCollection's, is none, nor is a transposed convolution's.
      *
      * @param base the model's root block, initialised or loaded
      * @return the sites, in model order
@@ -169,6 +192,7 @@ public final class Adapters {
         List<String> known = new ArrayList<>();
         for (AdapterMethod method : ServiceLoader.load(AdapterMethod.class)) {
             if (method.recognises(config)) {
+                warnOfUnknown(method, config);
                 return read(method, config);
             }
             known.add(method.name());
@@ -179,6 +203,21 @@ public final class Adapters {
                         + config.string("peft_type").orElse("(missing)")
                         + " is not supported; the methods on the class path are "
                         + known);
+    }
+
+    /** A setting of a newer PEFT may change the maths: it is not passed over in silence. */
+    private static void warnOfUnknown(AdapterMethod method, PeftConfig config) {
+        for (String key : config.json().keySet()) {
+            boolean known = COMMON_KEYS.contains(key) || method.configKeys().contains(key);
+            if (!known && config.isSet(key)) {
+                LOGGER.warn(
+                        "{}: \"{}\": {} is not known to {} and left aside",
+                        config.source(),
+                        key,
+                        config.json().get(key),
+                        method.name());
+            }
+        }
     }
 
     /** Makes sure that a complaint names the file it is about. */

@@ -200,6 +200,15 @@ public record PeftConfig(String source, JsonObject json) {
                         });
     }
 
+    /** Tells whether a key holds something else than nothing, false or an empty collection. */
+    boolean isSet(String key) {
+        return value(key)
+                .filter(v -> !(v.isJsonArray() && v.getAsJsonArray().isEmpty()))
+                .filter(v -> !(v.isJsonObject() && v.getAsJsonObject().isEmpty()))
+                .filter(v -> !v.equals(new JsonPrimitive(false)))
+                .isPresent();
+    }
+
     private Optional<JsonElement> value(String key) {
         @Nullable JsonElement element = json.get(key);
         return element == null || element.isJsonNull() ? Optional.empty() : Optional.of(element);

@@ -6,7 +6,9 @@ import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -116,6 +118,26 @@ public final class AtomicFiles {
                 file.close();
             }
         }
+    }
+
+    /**
+     * Gives a file that was written elsewhere in its file system its final name.
+     *
+     * <p>The file is forced to the disk first and the target's directory after, so that whoever
+     * finds the target finds all of it, also after a power cut.
+     *
+     * @param written the finished file
+     * @param target its final path; a file there is replaced
+     * @throws IOException if the file cannot be forced or renamed; the target is then what it was
+     */
+    public static void rename(Path written, Path target) throws IOException {
+        Durability.forceFile(written);
+        Files.move(
+                written,
+                target,
+                StandardCopyOption.ATOMIC_MOVE,
+                StandardCopyOption.REPLACE_EXISTING);
+        Durability.forceDirectory(TemporaryNames.parent(target));
     }
 
     /**

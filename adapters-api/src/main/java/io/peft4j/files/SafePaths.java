@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,9 +15,13 @@ import org.jspecify.annotations.Nullable;
  * Windows: {@code /} separates, and backslashes, drive letters, absolute paths, empty, {@code .}
  * and {@code ..} segments and NUL are refused. A symbolic link must end inside the folder too, with
  * one exception: Hugging Face's hub cache, where {@code snapshots/REVISION/file} links to {@code
- * blobs/HASH} of the same repository.
+ * blobs/HASH} of the same repository, and that possibly on to the cache's own {@code
+ * blobs/HH/HASH}, which several repositories share.
  */
 public final class SafePaths {
+
+    private static final Pattern SHARED_BLOB =
+            Pattern.compile("blobs/([0-9a-f]{2})/\\1[0-9a-f]{62}");
 
     private SafePaths() {}
 
@@ -92,9 +97,20 @@ public final class SafePaths {
     private static boolean isHubBlob(Path realRoot, Path real) {
         Path snapshots = realRoot.getParent();
         Path repository = snapshots == null ? null : snapshots.getParent();
-        return snapshots != null
-                && repository != null
-                && snapshots.endsWith("snapshots")
-                && repository.resolve("blobs").equals(real.getParent());
+        if (snapshots == null || repository == null || !snapshots.endsWith("snapshots")) {
+            return false;
+        }
+        return repository.resolve("blobs").equals(real.getParent())
+                || isSharedBlob(repository.getParent(), real);
+    }
+
+    private static boolean isSharedBlob(@Nullable Path cache, Path real) {
+        return cache != null
+                && real.startsWith(cache)
+                && SHARED_BLOB.matcher(slashes(cache.relativize(real))).matches();
+    }
+
+    private static String slashes(Path relative) {
+        return relative.toString().replace('\\', '/');
     }
 }

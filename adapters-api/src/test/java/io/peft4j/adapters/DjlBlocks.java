@@ -233,10 +233,14 @@ record DjlBlocks(
     }
 
     static TrainableWordEmbedding words() {
+        DefaultVocabulary vocabulary =
+                DefaultVocabulary.builder()
+                        .add(List.of("one", "two"))
+                        .optUnknownToken("<unk>")
+                        .build();
         return TrainableWordEmbedding.builder()
                 .setEmbeddingSize(4)
-                .setVocabulary(new DefaultVocabulary(List.of("<unk>", "one", "two")))
-                .optUnknownToken("<unk>")
+                .setVocabulary(vocabulary)
                 .build();
     }
 

@@ -129,6 +129,7 @@ class OwnParametersTest {
         // an end of a name is no dotted end of a path
         assertThatThrownBy(() -> Adapters.attach(net, PlainLora.of(whole("ifier"), "fc")))
                 .isInstanceOf(AdapterConfigException.class);
+        // the model is as it was
         assertThat(net.getParameters().values()).allMatch(Parameter::requiresGradient);
     }
 

@@ -42,14 +42,16 @@ final class UserBlocks {
     static final class Captured extends Steps {
 
         private final BiFunction<ParameterStore, NDList, NDList> call;
+        private boolean training;
 
         Captured() {
             Linear layer = addChildBlock("layer", KeptBlock.linear());
-            call = (store, x) -> layer.forward(store, x, false);
+            call = (store, x) -> layer.forward(store, x, training);
         }
 
         @Override
         NDList steps(ParameterStore store, NDList x, boolean training) {
+            this.training = training;
             return call.apply(store, x);
         }
 

@@ -95,6 +95,24 @@ class SafePathsTest {
     }
 
     @Test
+    void theHubCachesLinksToBlobsThatRepositoriesShareAreFollowed() throws IOException {
+        String hash = "ab".repeat(32);
+        Path repository = folder.resolve("models--org--name");
+        Path snapshot = Files.createDirectories(repository.resolve("snapshots/abc"));
+        Path blobs = Files.createDirectory(repository.resolve("blobs"));
+        Path shared = Files.createDirectories(folder.resolve("blobs/ab"));
+        Files.writeString(shared.resolve(hash), "weights");
+        Files.writeString(shared.resolve("notes"), "x");
+        Files.createSymbolicLink(blobs.resolve("1"), Path.of("../../blobs/ab").resolve(hash));
+        Files.createSymbolicLink(snapshot.resolve("model.safetensors"), Path.of("../../blobs/1"));
+        Files.createSymbolicLink(snapshot.resolve("other"), Path.of("../../../blobs/ab/notes"));
+
+        assertThat(SafePaths.resolve(snapshot, "model.safetensors")).hasContent("weights");
+        assertThatThrownBy(() -> SafePaths.resolve(snapshot, "other"))
+                .isInstanceOf(UnsafePathException.class);
+    }
+
+    @Test
     void aFolderReachedThroughALinkIsStillAFolder() throws IOException {
         Path real = Files.createDirectory(folder.resolve("real"));
         Files.writeString(real.resolve("a"), "x");

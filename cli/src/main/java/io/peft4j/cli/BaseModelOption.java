@@ -1,6 +1,5 @@
 package io.peft4j.cli;
 
-import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
 /** The flag that every command but inspect and compare requires. */
@@ -9,15 +8,18 @@ final class BaseModelOption {
     @Option(
             names = "--model",
             required = true,
-            paramLabel = "DIR",
-            description = "The base model, in Hugging Face's layout.")
-    private Path directory;
+            paramLabel = "DIR|REPO",
+            converter = Source.Converter.class,
+            description =
+                    "The base model: a directory in Hugging Face's layout, or org/name or"
+                            + " org/name@revision of the hub.")
+    private Source source;
 
-    Path directory() {
-        return directory;
+    Source source() {
+        return source;
     }
 
     void check() {
-        Checks.directory("--model", directory);
+        source.check("--model");
     }
 }

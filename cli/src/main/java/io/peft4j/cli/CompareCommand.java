@@ -25,13 +25,19 @@ import picocli.CommandLine.Spec;
                         + " otherwise.")
 final class CompareCommand implements Callable<Integer> {
 
+    /** What to train, as given or embedded. */
+    private record Inputs(Source model, Path data, Path evalData) {}
+
     @Spec private CommandSpec spec;
 
     @Option(
             names = "--model",
-            paramLabel = "DIR",
-            description = "The base model, in Hugging Face's layout (default: the embedded one).")
-    private @Nullable Path model;
+            paramLabel = "DIR|REPO",
+            converter = Source.Converter.class,
+            description =
+                    "The base model: a directory in Hugging Face's layout, or org/name of the hub"
+                            + " (default: the embedded one).")
+    private @Nullable Source model;
 
     @Option(
             names = "--data",
@@ -83,21 +89,21 @@ final class CompareCommand implements Callable<Integer> {
         CompareOutput target = new CompareOutput(output);
         check(target);
         target.prepare();
-        EmbeddedDefault.Paths paths = paths(target);
+        Inputs inputs = inputs(target);
         PrintWriter err = spec.commandLine().getErr();
         Comparison comparison;
-        try (LoadedModel loaded = LoadedModel.open(paths.model(), null, compute.place());
+        try (LoadedModel loaded = LoadedModel.open(inputs.model(), null, compute.place(), err);
                 GracefulStop stop = GracefulStop.begin()) {
             MeasuredRuns measured =
                     new MeasuredRuns(
                             loaded,
-                            paths.model().toString(),
+                            inputs.model().name(),
                             Datasets.training(
-                                    paths.data(), loaded, training.maxLength(), answers, err),
-                            Datasets.whole(paths.evalData(), loaded, answers),
+                                    inputs.data(), loaded, training.maxLength(), answers, err),
+                            Datasets.whole(inputs.evalData(), loaded, answers),
                             adapter,
                             training,
-                            DataFiles.facts(paths.data(), paths.evalData()),
+                            DataFiles.facts(inputs.data(), inputs.evalData()),
                             err);
             List<ComparedRun> runs = new ArrayList<>();
             for (String method : methods) {
@@ -107,9 +113,9 @@ final class CompareCommand implements Callable<Integer> {
             }
             comparison =
                     new Comparison(
-                            paths.model().toString(),
-                            paths.data().toString(),
-                            paths.evalData().toString(),
+                            inputs.model().name(),
+                            inputs.data().toString(),
+                            inputs.evalData().toString(),
                             runs);
         }
         write(target, comparison);
@@ -133,7 +139,7 @@ final class CompareCommand implements Callable<Integer> {
                             + " was given");
         }
         if (model != null) {
-            Checks.directory("--model", model);
+            model.check("--model");
         }
         if (data != null && evalData != null) {
             Checks.file("--data", data);
@@ -146,13 +152,13 @@ final class CompareCommand implements Callable<Integer> {
         target.check();
     }
 
-    private EmbeddedDefault.Paths paths(CompareOutput target) throws IOException {
+    private Inputs inputs(CompareOutput target) throws IOException {
         if (model != null && data != null && evalData != null) {
-            return new EmbeddedDefault.Paths(model, data, evalData);
+            return new Inputs(model, data, evalData);
         }
         EmbeddedDefault.Paths embedded = EmbeddedDefault.copy(target.file("embedded"));
-        return new EmbeddedDefault.Paths(
-                model != null ? model : embedded.model(),
+        return new Inputs(
+                model != null ? model : Source.of(embedded.model()),
                 data != null ? data : embedded.data(),
                 evalData != null ? evalData : embedded.evalData());
     }

@@ -32,8 +32,12 @@ final class EvalCommand implements Callable<Integer> {
     @Mixin private AnswersOption answers;
     @Mixin private ComputeOptions compute;
 
-    @Option(names = "--adapter", paramLabel = "DIR", description = "An adapter in PEFT's format.")
-    private @Nullable Path adapter;
+    @Option(
+            names = "--adapter",
+            paramLabel = "DIR|REPO",
+            converter = Source.Converter.class,
+            description = "An adapter in PEFT's format: a directory, or org/name of the hub.")
+    private @Nullable Source adapter;
 
     @Option(
             names = "--data",
@@ -62,9 +66,11 @@ final class EvalCommand implements Callable<Integer> {
         Checks.file("--data", data);
         Checks.atLeast("--batch-size", batchSize, 1);
         if (adapter != null) {
-            Checks.directory("--adapter", adapter);
+            adapter.check("--adapter");
         }
-        try (LoadedModel loaded = LoadedModel.open(base.directory(), adapter, compute.place())) {
+        try (LoadedModel loaded =
+                LoadedModel.open(
+                        base.source(), adapter, compute.place(), spec.commandLine().getErr())) {
             List<Example> examples = Datasets.whole(data, loaded, answers);
             EvaluationResult result =
                     Evaluation.evaluate(LanguageModel.of(loaded.model()), examples, batchSize);

@@ -31,8 +31,12 @@ final class GenerateCommand implements Callable<Integer> {
     @Mixin private SamplingOptions sampling;
     @Mixin private ComputeOptions compute;
 
-    @Option(names = "--adapter", paramLabel = "DIR", description = "An adapter in PEFT's format.")
-    private @Nullable Path adapter;
+    @Option(
+            names = "--adapter",
+            paramLabel = "DIR|REPO",
+            converter = Source.Converter.class,
+            description = "An adapter in PEFT's format: a directory, or org/name of the hub.")
+    private @Nullable Source adapter;
 
     @Option(names = "--prompt", paramLabel = "TEXT", description = "The text to continue.")
     private @Nullable String prompt;
@@ -69,7 +73,9 @@ final class GenerateCommand implements Callable<Integer> {
                 prompts != null
                         ? Prompt.read(prompts, chat)
                         : List.of(Prompt.of(prompt == null ? "" : prompt, chat));
-        try (LoadedModel loaded = LoadedModel.open(base.directory(), adapter, compute.place())) {
+        try (LoadedModel loaded =
+                LoadedModel.open(
+                        base.source(), adapter, compute.place(), spec.commandLine().getErr())) {
             TextGenerator generator = new TextGenerator(loaded.model(), loaded.requireTokenizer());
             for (int first = 0; first < all.size(); first += batchSize) {
                 List<Prompt> batch = all.subList(first, Math.min(all.size(), first + batchSize));
@@ -114,7 +120,7 @@ final class GenerateCommand implements Callable<Integer> {
         sampling.check();
         Checks.atLeast("--batch-size", batchSize, 1);
         if (adapter != null) {
-            Checks.directory("--adapter", adapter);
+            adapter.check("--adapter");
         }
         if ((prompt == null) == (prompts == null)) {
             throw new UsageException(

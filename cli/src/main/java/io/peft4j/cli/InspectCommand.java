@@ -2,6 +2,7 @@ package io.peft4j.cli;
 
 import com.google.gson.JsonObject;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
@@ -23,16 +24,22 @@ final class InspectCommand implements Callable<Integer> {
 
     @Spec private CommandSpec spec;
 
-    @Parameters(paramLabel = "DIR", description = "A model or an adapter in PEFT's format.")
-    private Path directory;
+    @Parameters(
+            paramLabel = "DIR|REPO",
+            converter = Source.Converter.class,
+            description =
+                    "A model or an adapter in PEFT's format: a directory, or org/name or"
+                            + " org/name@revision of the hub.")
+    private Source source;
 
     @Option(
             names = "--model",
-            paramLabel = "DIR",
+            paramLabel = "DIR|REPO",
+            converter = Source.Converter.class,
             description =
                     "Tells whether an adapter was made for this base model, which is loaded for"
                             + " it.")
-    private @Nullable Path model;
+    private @Nullable Source model;
 
     @Option(
             names = "--tokenizer",
@@ -45,16 +52,19 @@ final class InspectCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        Checks.directory("DIR", directory);
+        source.check("DIR");
         if (tokenizer != null) {
             Checks.exists("--tokenizer", tokenizer);
         }
         if (model != null) {
-            Checks.directory("--model", model);
+            model.check("--model");
         }
+        PrintWriter err = spec.commandLine().getErr();
+        Path directory = source.fetch(err);
+        Path base = model == null ? null : model.fetchModel(err);
         JsonObject facts;
         if (Files.exists(directory.resolve("adapter_config.json"))) {
-            facts = AdapterFacts.of(directory, model);
+            facts = AdapterFacts.of(directory, base);
         } else if (Files.exists(directory.resolve("config.json"))) {
             if (model != null) {
                 throw new UsageException(

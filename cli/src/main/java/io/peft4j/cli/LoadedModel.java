@@ -6,6 +6,7 @@ import io.peft4j.models.CausalLm;
 import io.peft4j.models.Tokenizer;
 import io.peft4j.safetensors.Dtype;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -18,22 +19,36 @@ final class LoadedModel implements AutoCloseable {
     private final CausalLm model;
     private final @Nullable Tokenizer tokenizer;
     private final @Nullable AdaptedModel adapter;
+    private final @Nullable Path adapterDirectory;
 
     private LoadedModel(
             Path directory,
             @Nullable Path givenTokenizer,
             CausalLm model,
             @Nullable Tokenizer tokenizer,
-            @Nullable AdaptedModel adapter) {
+            @Nullable AdaptedModel adapter,
+            @Nullable Path adapterDirectory) {
         this.directory = directory;
         this.givenTokenizer = givenTokenizer;
         this.model = model;
         this.tokenizer = tokenizer;
         this.adapter = adapter;
+        this.adapterDirectory = adapterDirectory;
     }
 
-    static LoadedModel open(Path directory, @Nullable Path adapter, PlaceOptions place)
+    /**
+     * Loads a model, and fetches what lies on the hub.
+     *
+     * @param base the model
+     * @param adapter an adapter to put on it, or null
+     * @param place tokenizer and device
+     * @param err takes the progress of downloads
+     */
+    static LoadedModel open(
+            Source base, @Nullable Source adapter, PlaceOptions place, PrintWriter err)
             throws IOException {
+        Path directory = base.fetchModel(err);
+        Path adapterDirectory = adapter == null ? null : adapter.fetchAdapter(err);
         CausalLm model = CausalLm.load(directory, place.device());
         Tokenizer tokenizer = null;
         try {
@@ -45,7 +60,10 @@ final class LoadedModel implements AutoCloseable {
                     given,
                     model,
                     tokenizer,
-                    adapter == null ? null : Adapters.load(model.block(), adapter));
+                    adapterDirectory == null
+                            ? null
+                            : Adapters.load(model.block(), adapterDirectory),
+                    adapterDirectory);
         } catch (IOException | RuntimeException e) {
             if (tokenizer != null) {
                 tokenizer.close();
@@ -88,6 +106,11 @@ final class LoadedModel implements AutoCloseable {
         if (givenTokenizer != null) {
             TokenizerFiles.copy(givenTokenizer, output);
         }
+    }
+
+    /** Where the files of {@link #requireAdapter} are. */
+    Path requireAdapterDirectory() {
+        return Optional.ofNullable(adapterDirectory).orElseThrow();
     }
 
     AdaptedModel requireAdapter() {

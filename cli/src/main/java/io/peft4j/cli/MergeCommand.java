@@ -41,9 +41,10 @@ final class MergeCommand implements Callable<Integer> {
     @Option(
             names = "--adapter",
             required = true,
-            paramLabel = "DIR",
-            description = "An adapter in PEFT's format.")
-    private Path adapter;
+            paramLabel = "DIR|REPO",
+            converter = Source.Converter.class,
+            description = "An adapter in PEFT's format: a directory, or org/name of the hub.")
+    private Source adapter;
 
     @Option(
             names = "--output",
@@ -65,13 +66,14 @@ final class MergeCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         base.check();
         place.check();
-        Checks.directory("--adapter", adapter);
+        adapter.check("--adapter");
         OutputDirectory.requireEmpty(output);
         FloatType given = dtype == null ? null : FloatType.parse(dtype);
-        try (LoadedModel loaded = LoadedModel.open(base.directory(), adapter, place)) {
+        try (LoadedModel loaded =
+                LoadedModel.open(base.source(), adapter, place, spec.commandLine().getErr())) {
             Dtype written = given != null ? given.stored() : loaded.model().dtype();
             // of the base as it was loaded: a head that gets its own weights is another base
-            Provenance provenance = provenance(loaded.requireAdapter(), written);
+            Provenance provenance = provenance(loaded, written);
             boolean untied = false;
             MergeReport report;
             try {
@@ -92,10 +94,12 @@ final class MergeCommand implements Callable<Integer> {
     }
 
     /** The adapter's, and which adapter went into which base. */
-    private Provenance provenance(AdaptedModel adapted, Dtype written) throws IOException {
+    private static Provenance provenance(LoadedModel loaded, Dtype written) throws IOException {
+        AdaptedModel adapted = loaded.requireAdapter();
         Map<String, String> entries = new HashMap<>(adapted.adapter().provenance().entries());
         entries.put(
-                "merge.adapter_sha256", Sha256.of(adapter.resolve("adapter_model.safetensors")));
+                "merge.adapter_sha256",
+                Sha256.of(loaded.requireAdapterDirectory().resolve("adapter_model.safetensors")));
         entries.put("merge.base_fingerprint", adapted.baseFingerprint());
         entries.put("merge.dtype", written.torchName());
         return new Provenance(entries);

@@ -6,6 +6,7 @@ import io.peft4j.files.Sha256;
 import io.peft4j.lora.LowRankConfig;
 import io.peft4j.models.Decoder;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -29,11 +30,15 @@ final class MethodOptions {
 
     @Option(
             names = "--init-adapter",
-            paramLabel = "DIR",
+            paramLabel = "DIR|REPO",
+            converter = Source.Converter.class,
             description = "Trains this adapter on; its method, rank, alpha and targets hold.")
-    private @Nullable Path initAdapter;
+    private @Nullable Source initAdapter;
 
     @Mixin private AdapterOptions adapter;
+
+    /** Where {@link #initAdapter} was found. */
+    private @Nullable Path initDirectory;
 
     void check() {
         if (method != null) {
@@ -54,7 +59,7 @@ final class MethodOptions {
             }
         }
         if (initAdapter != null) {
-            Checks.directory("--init-adapter", initAdapter);
+            initAdapter.check("--init-adapter");
         }
     }
 
@@ -63,16 +68,18 @@ final class MethodOptions {
     }
 
     /** Puts the adapter on the model: a new one, or the one of {@code --init-adapter}. */
-    AdaptedModel attach(LoadedModel loaded, Path base, HyperParameters training)
+    AdaptedModel attach(LoadedModel loaded, Source base, HyperParameters training, PrintWriter err)
             throws IOException {
         Decoder block = loaded.model().block();
         if (initAdapter == null) {
-            return Adapters.attach(block, create(loaded, base.toString()), training.seed());
+            return Adapters.attach(block, create(loaded, base.name()), training.seed());
         }
-        LowRankConfig config = readAgreed(initAdapter, block);
+        Path directory = initAdapter.fetchAdapter(err);
+        initDirectory = directory;
+        LowRankConfig config = readAgreed(directory, initAdapter.name(), block);
         AdaptedModel adapted = Adapters.attach(block, config, training.seed());
         try {
-            adapted.adapter().load(initAdapter);
+            adapted.adapter().load(directory);
             return adapted;
         } catch (IOException | RuntimeException e) {
             adapted.close();
@@ -80,13 +87,13 @@ final class MethodOptions {
         }
     }
 
-    /** What a provenance is to tell of where the adapter began. */
+    /** What a provenance is to tell of where the attached adapter began. */
     Map<String, String> facts() throws IOException {
-        return initAdapter == null
+        return initDirectory == null
                 ? Map.of()
                 : Map.of(
                         "init_adapter_sha256",
-                        Sha256.of(initAdapter.resolve("adapter_model.safetensors")));
+                        Sha256.of(initDirectory.resolve("adapter_model.safetensors")));
     }
 
     private LowRankConfig create(LoadedModel loaded, String baseModel) {
@@ -98,12 +105,12 @@ final class MethodOptions {
     }
 
     /** Reads the saved config and refuses flags that say something else. */
-    private LowRankConfig readAgreed(Path directory, Decoder block) throws IOException {
+    private LowRankConfig readAgreed(Path directory, String source, Decoder block)
+            throws IOException {
         if (!(Adapters.readConfig(directory) instanceof LowRankConfig config)) {
             throw new UsageException(
-                    "--init-adapter " + directory + ": expected a LoRA or DoRA adapter");
+                    "--init-adapter " + source + ": expected a LoRA or DoRA adapter");
         }
-        String source = directory.toString();
         AdapterOptions.requireEqual("--method", method, config.method(), source);
         AdapterOptions.requireEqual("--rank", rank, config.rank(), source);
         adapter.requireAgreement(config, block, source);

@@ -92,7 +92,7 @@ final class TrainCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         check();
         PrintWriter err = spec.commandLine().getErr();
-        try (LoadedModel loaded = LoadedModel.open(base.directory(), null, compute.place())) {
+        try (LoadedModel loaded = LoadedModel.open(base.source(), null, compute.place(), err)) {
             List<Example> examples =
                     Datasets.training(data, loaded, training.maxLength(), answers, err);
             List<Example> heldOut =
@@ -102,7 +102,7 @@ final class TrainCommand implements Callable<Integer> {
                 run(loaded, new FullTrainable(loaded.model()), examples, heldOut);
                 loaded.addTokenizer(output);
             } else {
-                try (AdaptedModel adapted = method.attach(loaded, base.directory(), training)) {
+                try (AdaptedModel adapted = method.attach(loaded, base.source(), training, err)) {
                     err.print(adapted.summary().toString().lines().findFirst().orElse("") + "\n");
                     run(loaded, new AdapterTrainable(adapted, facts()), examples, heldOut);
                 }

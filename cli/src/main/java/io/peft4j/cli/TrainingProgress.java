@@ -46,7 +46,7 @@ final class TrainingProgress implements TrainingObserver, AutoCloseable {
     }
 
     /** The launcher says whether stderr is a terminal, which Java cannot tell. */
-    private static boolean isTerminal() {
+    static boolean isTerminal() {
         return "1".equals(System.getenv("PEFT4J_TERMINAL"));
     }
 

@@ -25,6 +25,7 @@ import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 import io.peft4j.torch.BFloat16;
 import java.io.ObjectInputStream;
+import java.net.URL;
 import java.nio.Buffer;
 import java.nio.file.Files;
 
@@ -92,6 +93,28 @@ final class ArchitectureTest {
     @ArchTest
     static final ArchRule noPackagesDependOnEachOtherInACircle =
             slices().matching("io.peft4j.(*)..").should().beFreeOfCycles();
+
+    @ArchTest
+    static final ArchRule onlyTheHubsPackageConnects =
+            noClasses()
+                    .that(resideOutsideOfPackage("io.peft4j.hub.."))
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAPackage("java.net.http..")
+                    .orShould()
+                    .callMethod(URL.class, "openStream")
+                    .orShould()
+                    .callMethod(URL.class, "openConnection");
+
+    @ArchTest
+    static final ArchRule theHubKnowsNoModels =
+            noClasses()
+                    .that()
+                    .resideInAPackage("io.peft4j.hub..")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAnyPackage(
+                            "io.peft4j.models..", "io.peft4j.adapters..", "io.peft4j.tuning..");
 
     @ArchTest
     static final ArchRule javaObjectsAreNeverDeserialised =

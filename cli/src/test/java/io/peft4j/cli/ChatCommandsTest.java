@@ -47,7 +47,13 @@ final class ChatCommandsTest {
                                 + "{\"prompt\": \"a longer prompt\"}\n");
         List<Object> flags =
                 List.of(
-            "generate", "--model", MODEL, "--tokenizer", TOKENIZER, "--max-new-tokens", "6");
+                        "generate",
+                        "--model",
+                        MODEL,
+                        "--tokenizer",
+                        TOKENIZER,
+                        "--max-new-tokens",
+                        "6");
         List<JsonObject> rows =
                 run(with(flags, "--prompts", prompts, "--batch-size", 2, "--json"))
                         .out()
@@ -69,16 +75,16 @@ final class ChatCommandsTest {
     void generateEndsBeforeAStopString() {
         List<Object> flags =
                 List.of(
-            "generate",
-            "--model",
-            MODEL,
-            "--tokenizer",
-            TOKENIZER,
-            "--prompt",
-            "Hello",
-            "--max-new-tokens",
-            "8",
-            "--json");
+                        "generate",
+                        "--model",
+                        MODEL,
+                        "--tokenizer",
+                        TOKENIZER,
+                        "--prompt",
+                        "Hello",
+                        "--max-new-tokens",
+                        "8",
+                        "--json");
         JsonObject whole = run(flags.toArray()).json();
         assertThat(whole.get("end").getAsString()).isEqualTo("length");
         String text = whole.get("text").getAsString();
@@ -112,8 +118,7 @@ final class ChatCommandsTest {
                         "talks.jsonl",
                         "{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"},"
                                 + "{\"role\": \"assistant\", \"content\": \"Ho\"}]}\n");
-        List<Object> flags =
-                List.of("eval", "--model", MODEL, "--tokenizer", TOKENIZER, "--json");
+        List<Object> flags = List.of("eval", "--model", MODEL, "--tokenizer", TOKENIZER, "--json");
         int all = run(with(flags, "--data", talks)).json().get("tokens").getAsInt();
         int answers =
                 run(with(flags, "--data", talks, "--assistant-only-loss"))
@@ -122,8 +127,7 @@ final class ChatCommandsTest {
                         .getAsInt();
         assertThat(answers).isBetween(2, all - 4);
         Path texts = write("texts.jsonl", "{\"text\": \"no conversation\"}\n");
-        CommandRun refused =
-                CommandRun.of(with(flags, "--data", texts, "--assistant-only-loss"));
+        CommandRun refused = CommandRun.of(with(flags, "--data", texts, "--assistant-only-loss"));
         assertThat(refused.code()).isNotZero();
         assertThat(refused.err()).contains("texts.jsonl:1: expected a conversation");
     }

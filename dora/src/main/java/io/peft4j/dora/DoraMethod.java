@@ -3,6 +3,8 @@ package io.peft4j.dora;
 import io.peft4j.adapters.AdapterConfig;
 import io.peft4j.adapters.AdapterMethod;
 import io.peft4j.adapters.PeftConfig;
+import io.peft4j.lora.LowRankConfig;
+import java.util.Set;
 
 /** Recognises DoRA: PEFT type LORA with {@code use_dora}. */
 public final class DoraMethod implements AdapterMethod {
@@ -16,9 +18,18 @@ public final class DoraMethod implements AdapterMethod {
     }
 
     @Override
+    public String peftType() {
+        return LowRankConfig.PEFT_TYPE;
+    }
+
+    @Override
+    public Set<String> configKeys() {
+        return LowRankConfig.CONFIG_KEYS;
+    }
+
+    @Override
     public boolean recognises(PeftConfig config) {
-        return config.string("peft_type").filter("LORA"::equals).isPresent()
-                && config.flag("use_dora");
+        return AdapterMethod.super.recognises(config) && config.flag("use_dora");
     }
 
     @Override

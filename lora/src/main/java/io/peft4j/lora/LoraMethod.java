@@ -3,6 +3,7 @@ package io.peft4j.lora;
 import io.peft4j.adapters.AdapterConfig;
 import io.peft4j.adapters.AdapterMethod;
 import io.peft4j.adapters.PeftConfig;
+import java.util.Set;
 
 /** Recognises LoRA: PEFT type LORA without {@code use_dora}. */
 public final class LoraMethod implements AdapterMethod {
@@ -16,9 +17,18 @@ public final class LoraMethod implements AdapterMethod {
     }
 
     @Override
+    public String peftType() {
+        return LowRankConfig.PEFT_TYPE;
+    }
+
+    @Override
+    public Set<String> configKeys() {
+        return LowRankConfig.CONFIG_KEYS;
+    }
+
+    @Override
     public boolean recognises(PeftConfig config) {
-        return config.string("peft_type").filter("LORA"::equals).isPresent()
-                && !config.flag("use_dora");
+        return AdapterMethod.super.recognises(config) && !config.flag("use_dora");
     }
 
     @Override

@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +23,38 @@ import org.jspecify.annotations.Nullable;
  * {@code PeftSettings} reads and writes them, {@code SettingsCheck} knows what fits together.
  */
 public abstract class LowRankConfig implements AdapterConfig {
+
+    /** PEFT's name of the family. */
+    public static final String PEFT_TYPE = "LORA";
+
+    /** The settings that are carried out, refused by name, or without a meaning once trained. */
+    public static final Set<String> CONFIG_KEYS =
+            Set.of(
+                    "alora_invocation_tokens",
+                    "alpha_pattern",
+                    "bias",
+                    "corda_config",
+                    "ensure_weight_tying",
+                    "eva_config",
+                    "fan_in_fan_out",
+                    "init_lora_weights",
+                    "layer_replication",
+                    "loftq_config",
+                    "lora_alpha",
+                    "lora_bias",
+                    "lora_dropout",
+                    "lora_ga_config",
+                    "megatron_config",
+                    "megatron_core",
+                    "qalora_group_size",
+                    "r",
+                    "rank_pattern",
+                    "target_parameters",
+                    "trainable_token_indices",
+                    "use_bdlora",
+                    "use_dora",
+                    "use_qalora",
+                    "use_rslora");
 
     private final TargetModules targetModules;
     private final ModulePatterns rankPattern;

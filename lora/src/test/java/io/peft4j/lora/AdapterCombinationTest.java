@@ -193,14 +193,14 @@ class AdapterCombinationTest {
         private final List<String> adapters;
 
         Case(String name) throws IOException {
-            Path directory = TestData.path("golden/blocks/" + name);
-            golden = SafetensorsFile.open(directory.resolve("golden.safetensors"));
+            Path root = TestData.path("golden/blocks/" + name.substring(0, name.indexOf('/')));
+            Path combined = root.resolve(name.substring(name.indexOf('/') + 1));
+            golden = SafetensorsFile.open(combined.resolve("golden.safetensors"));
             call = JsonParser.parseString(golden.metadata().get("call")).getAsJsonObject();
             adapters =
                     call.getAsJsonArray("adapters").asList().stream()
                             .map(JsonElement::getAsString)
                             .toList();
-            Path root = directory.getParent();
             try (SafetensorsFile base = SafetensorsFile.open(root.resolve("golden.safetensors"))) {
                 model =
                         Adapters.attach(

@@ -33,8 +33,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class KeptBuffers implements AutoCloseable {
 
-    private static final Field REGISTERED = field(NDScope.class, "resources");
-    private static final Field BUFFER = field(PtNDArray.class, "dataRef");
+    private static final Field REGISTERED = DjlFields.field(NDScope.class, "resources");
+    private static final Field BUFFER = DjlFields.field(PtNDArray.class, "dataRef");
 
     private final NDManager owner;
     private final NDScope scope = new NDScope();
@@ -42,11 +42,7 @@ public final class KeptBuffers implements AutoCloseable {
 
     private KeptBuffers(NDManager owner) {
         this.owner = owner;
-        try {
-            REGISTERED.set(scope, registered);
-        } catch (IllegalAccessException e) {
-            throw new IllegalStateException(e);
-        }
+        DjlFields.write(REGISTERED, scope, registered);
     }
 
     /**
@@ -88,29 +84,10 @@ public final class KeptBuffers implements AutoCloseable {
         }
 
         void keep(NDArray array) {
-            try {
-                if (array instanceof PtNDArray && BUFFER.get(array) instanceof ByteBuffer buffer) {
-                    buffers.add(buffer);
-                }
-            } catch (IllegalAccessException e) {
-                throw new IllegalStateException(e);
+            if (array instanceof PtNDArray
+                    && DjlFields.read(BUFFER, array) instanceof ByteBuffer buffer) {
+                buffers.add(buffer);
             }
-        }
-    }
-
-    private static Field field(Class<?> type, String name) {
-        try {
-            Field field = type.getDeclaredField(name);
-            field.setAccessible(true);
-            return field;
-        } catch (NoSuchFieldException e) {
-            throw new IllegalStateException(
-                    "expected DJL 0.36.0, whose "
-                            + type.getSimpleName()
-                            + " has a field "
-                            + name
-                            + ", but found another version",
-                    e);
         }
     }
 }

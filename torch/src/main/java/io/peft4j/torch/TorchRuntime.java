@@ -2,11 +2,17 @@ package io.peft4j.torch;
 
 import ai.djl.engine.Engine;
 import ai.djl.pytorch.jni.JniUtils;
-import ai.djl.util.Platform;
-import ai.djl.util.Utils;
+import ai.djl.pytorch.jni.LibUtils;
+import java.nio.file.Path;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** What libtorch keeps per process. */
 public final class TorchRuntime {
+
+    /** Where DJL unpacks its own libraries, such as {@code 2.7.1-20250812-cpu-linux-x86_64}. */
+    private static final Pattern UNPACKED =
+            Pattern.compile("[0-9.]+(-[0-9]+)?-(?<flavor>\\w+(-precxx11)?)-(linux|osx|win)-\\w+");
 
     private TorchRuntime() {}
 
@@ -32,15 +38,15 @@ public final class TorchRuntime {
     /**
      * Returns the build of libtorch.
      *
-     * @return such as {@code cpu} or {@code cu128}; of a library that the user supplies, what
-     *     {@code PYTORCH_FLAVOR} says, else {@code supplied}
+     * @return such as {@code cpu} or {@code cu128}; {@code supplied} if the library is the user's
+     *     own
      */
     public static String flavor() {
-        if (Utils.getEnvOrSystemProperty("PYTORCH_LIBRARY_PATH") == null) {
-            return Platform.detectPlatform("pytorch").getFlavor();
-        }
-        String said = Utils.getEnvOrSystemProperty("PYTORCH_FLAVOR");
-        return said == null ? "supplied" : said;
+        engine();
+        // DJL's Platform would tell it, and log what it thinks of the machine's CUDA each time
+        String directory = String.valueOf(Path.of(LibUtils.getLibtorchPath()).getFileName());
+        Matcher unpacked = UNPACKED.matcher(directory);
+        return unpacked.matches() ? unpacked.group("flavor") : "supplied";
     }
 
     /**

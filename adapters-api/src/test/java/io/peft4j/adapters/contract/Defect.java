@@ -181,7 +181,7 @@ enum Defect {
             };
         }
     },
-    GRAPH_KEEPS_A_JAVA_BUFFER("aGarbageCollectionBetweenForwardAndBackwardChangesNothing") {
+    GRAPH_KEEPS_A_JAVA_BUFFER("aGarbageCollectionBetweenAFormAndItsBackwardChangesNothing") {
         @Override
         AdapterState in(AdapterState good) {
             return new DelegatingState(good) {

@@ -131,7 +131,6 @@ interface FileBehaviours {
         String missing = saved.keys().get(0);
         saved.remove(missing);
         saved.add("base_model.model.nowhere.weight");
-        Files.delete(directory.resolve("adapter_provenance.json")); // it is about other tensors
 
         c.randomise(adapted.adapter(), 3);
         List<Float> kept = AdapterCase.values(adapted.adapter()).get(missing);

@@ -34,6 +34,58 @@ interface FormBehaviours {
         }
     }
 
+    /** On the state itself: a model that hosts adapters has no shield against it. */
+    @AdapterSpec(
+            target = {Target.ADAPTABLE_LINEAR, Target.ADAPTABLE_EMBEDDING},
+            bias = false)
+    default void aGarbageCollectionBetweenAFormAndItsBackwardChangesNothing(AdapterCase c)
+            throws InterruptedException {
+        AdaptedModel adapted = c.attach();
+        c.randomise(adapted.adapter(), 2);
+        try (GradMode on = GradMode.enabled()) {
+            for (Site site : c.sites()) {
+                AdapterState state = adapted.adapter().states().get(site.path());
+                ParameterStore store = new ParameterStore(c.scratch(), false);
+                for (boolean fast : new boolean[] {true, false}) {
+                    Map<String, float[]> expected = gradients(c, site, state, store, fast, false);
+                    Map<String, float[]> actual = gradients(c, site, state, store, fast, true);
+                    actual.forEach((key, g) -> assertThat(g).as(key).isEqualTo(expected.get(key)));
+                }
+            }
+        }
+    }
+
+    private static Map<String, float[]> gradients(
+            AdapterCase c,
+            Site site,
+            AdapterState state,
+            ParameterStore store,
+            boolean fast,
+            boolean collect)
+            throws InterruptedException {
+        boolean rows = site.kind() == Site.Kind.EMBEDDING;
+        NDArray weight = c.matrix(site);
+        SplittableRandom random = new SplittableRandom(3);
+        NDArray x = rows ? c.input() : c.random(new Shape(2, 3, site.inFeatures()), 1, random);
+        NDArray base = apply(rows, x, weight);
+        NDArray output = null;
+        if (fast) {
+            output =
+                    rows
+                            ? state.embeddingUpdate(x, base, weight, store, true)
+                            : state.linearUpdate(x, base, weight, store, true);
+        }
+        if (output == null) {
+            output = state.effectiveWeight(weight, store, true);
+        }
+        NDArray upstream = c.random(output.getShape(), 1, random);
+        if (collect) {
+            FreedBuffers.overwrite();
+        }
+        Gradients.backward(output, upstream);
+        return takeGradients(state);
+    }
+
     private static void assertSame(AdapterCase c, Site site, AdapterState state) {
         boolean rows = site.kind() == Site.Kind.EMBEDDING;
         NDArray weight = c.matrix(site); // (out, in)

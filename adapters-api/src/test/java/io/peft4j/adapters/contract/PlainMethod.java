@@ -3,6 +3,7 @@ package io.peft4j.adapters.contract;
 import io.peft4j.adapters.AdapterConfig;
 import io.peft4j.adapters.AdapterMethod;
 import io.peft4j.adapters.PeftConfig;
+import java.util.Set;
 
 /** Finds saved {@link PlainConfig}s. */
 public final class PlainMethod implements AdapterMethod {
@@ -13,8 +14,13 @@ public final class PlainMethod implements AdapterMethod {
     }
 
     @Override
-    public boolean recognises(PeftConfig config) {
-        return config.string("peft_type").filter(PlainConfig.TYPE::equals).isPresent();
+    public String peftType() {
+        return PlainConfig.TYPE;
+    }
+
+    @Override
+    public Set<String> configKeys() {
+        return Set.of("dropout", "r");
     }
 
     @Override
