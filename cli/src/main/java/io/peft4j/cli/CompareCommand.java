@@ -81,6 +81,7 @@ final class CompareCommand implements Callable<Integer> {
 
     @Mixin private AdapterOptions adapter;
     @Mixin private HyperParameters training;
+    @Mixin private AnswersOption answers;
     @Mixin private ComputeOptions compute;
 
     @Override
@@ -97,8 +98,9 @@ final class CompareCommand implements Callable<Integer> {
                     new MeasuredRuns(
                             loaded,
                             inputs.model().name(),
-                            Datasets.training(inputs.data(), loaded, training.maxLength(), err),
-                            Datasets.whole(inputs.evalData(), loaded),
+                            Datasets.training(
+                                    inputs.data(), loaded, training.maxLength(), answers, err),
+                            Datasets.whole(inputs.evalData(), loaded, answers),
                             adapter,
                             training,
                             DataFiles.facts(inputs.data(), inputs.evalData()),

@@ -15,12 +15,14 @@ final class Datasets {
     private Datasets() {}
 
     /** Reads rows for evaluation: one that is longer than the context is an error. */
-    static List<Example> whole(Path file, LoadedModel loaded) throws IOException {
+    static List<Example> whole(Path file, LoadedModel loaded, AnswersOption answers)
+            throws IOException {
         ModelConfig config = loaded.model().config();
         return SftDataset.read(
                         file,
                         loaded.tokenizer().orElse(null),
-                        DatasetOptions.evaluation(config.vocabularySize(), config.contextLength()))
+                        DatasetOptions.evaluation(config.vocabularySize(), config.contextLength())
+                                .withAssistantOnlyLoss(answers.assistantOnly()))
                 .examples();
     }
 
@@ -28,7 +30,8 @@ final class Datasets {
      * Reads rows for training: one that is longer than the limit, or than the context, loses its
      * end, and that is said.
      */
-    static List<Example> training(Path file, LoadedModel loaded, int maxLength, PrintWriter err)
+    static List<Example> training(
+            Path file, LoadedModel loaded, int maxLength, AnswersOption answers, PrintWriter err)
             throws IOException {
         ModelConfig config = loaded.model().config();
         int limit = Math.min(maxLength, config.contextLength());
@@ -36,7 +39,8 @@ final class Datasets {
                 SftDataset.read(
                         file,
                         loaded.tokenizer().orElse(null),
-                        DatasetOptions.training(config.vocabularySize(), limit));
+                        DatasetOptions.training(config.vocabularySize(), limit)
+                                .withAssistantOnlyLoss(answers.assistantOnly()));
         int rows = dataset.examples().size();
         tell(err, file, dataset.truncatedRows(), rows, "were cut to " + limit + " tokens");
         tell(err, file, dataset.unlabelledRows(), rows, "have no label and teach nothing");

@@ -29,6 +29,7 @@ final class EvalCommand implements Callable<Integer> {
 
     @Spec private CommandSpec spec;
     @Mixin private BaseModelOption base;
+    @Mixin private AnswersOption answers;
     @Mixin private ComputeOptions compute;
 
     @Option(
@@ -70,7 +71,7 @@ final class EvalCommand implements Callable<Integer> {
         try (LoadedModel loaded =
                 LoadedModel.open(
                         base.source(), adapter, compute.place(), spec.commandLine().getErr())) {
-            List<Example> examples = Datasets.whole(data, loaded);
+            List<Example> examples = Datasets.whole(data, loaded, answers);
             EvaluationResult result =
                     Evaluation.evaluate(LanguageModel.of(loaded.model()), examples, batchSize);
             PrintWriter out = spec.commandLine().getOut();

@@ -2,13 +2,14 @@ package io.peft4j.cli;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
+import io.peft4j.models.GeneratedText;
 import io.peft4j.models.GenerationConfig;
-import io.peft4j.models.Generator;
-import io.peft4j.models.TextStream;
-import io.peft4j.models.Tokenizer;
+import io.peft4j.models.TextGenerator;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -17,7 +18,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code generate}: continues a prompt. */
+/** {@code generate}: continues a prompt, or answers it. */
 @Command(
         name = "generate",
         description =
@@ -27,6 +28,7 @@ final class GenerateCommand implements Callable<Integer> {
 
     @Spec private CommandSpec spec;
     @Mixin private BaseModelOption base;
+    @Mixin private SamplingOptions sampling;
     @Mixin private ComputeOptions compute;
 
     @Option(
@@ -36,126 +38,107 @@ final class GenerateCommand implements Callable<Integer> {
             description = "An adapter in PEFT's format: a directory, or org/name of the hub.")
     private @Nullable Source adapter;
 
-    @Option(
-            names = "--prompt",
-            required = true,
-            paramLabel = "TEXT",
-            description = "The text to continue.")
-    private String prompt;
+    @Option(names = "--prompt", paramLabel = "TEXT", description = "The text to continue.")
+    private @Nullable String prompt;
 
     @Option(
-            names = "--max-new-tokens",
-            paramLabel = "N",
-            description = "The longest continuation (default: 128, or what the context leaves).")
-    private @Nullable Integer maxNewTokens;
-
-    @Option(
-            names = "--temperature",
-            paramLabel = "T",
-            defaultValue = "0",
-            description = "Samples with this temperature; 0 is greedy (default: ${DEFAULT-VALUE}).")
-    private double temperature;
-
-    @Option(
-            names = "--top-k",
-            paramLabel = "K",
-            defaultValue = "0",
+            names = "--prompts",
+            paramLabel = "F.jsonl",
             description =
-                    "Samples from the K likeliest tokens; 0 means all (default: ${DEFAULT-VALUE}).")
-    private int topK;
+                    "Many prompts as JSON Lines, {\"prompt\": …} or {\"messages\": […]}; messages"
+                            + " are answered through the chat template.")
+    private @Nullable Path prompts;
 
     @Option(
-            names = "--top-p",
-            paramLabel = "P",
-            defaultValue = "1",
-            description =
-                    "Samples from the likeliest tokens that together have probability P"
-                            + " (default: ${DEFAULT-VALUE}).")
-    private double topP;
+            names = "--chat",
+            description = "Takes each prompt for a user's message, and answers it.")
+    private boolean chat;
 
     @Option(
-            names = "--seed",
+            names = "--batch-size",
             paramLabel = "N",
-            defaultValue = "42",
-            description = "Decides what is sampled (default: ${DEFAULT-VALUE}).")
-    private long seed;
+            defaultValue = "8",
+            description = "Prompts that are continued together (default: ${DEFAULT-VALUE}).")
+    private int batchSize;
 
-    @Option(names = "--json", description = "Prints one JSON object at the end.")
+    @Option(
+            names = "--json",
+            description = "Prints one JSON object for each prompt when it is done.")
     private boolean json;
 
     @Override
     public Integer call() throws IOException {
         check();
+        List<Prompt> all =
+                prompts != null
+                        ? Prompt.read(prompts, chat)
+                        : List.of(Prompt.of(prompt == null ? "" : prompt, chat));
         try (LoadedModel loaded =
                 LoadedModel.open(
                         base.source(), adapter, compute.place(), spec.commandLine().getErr())) {
-            Tokenizer tokenizer = loaded.requireTokenizer();
-            long[] ids = tokenizer.encode(prompt, true);
-            PrintWriter out = spec.commandLine().getOut();
-            TextStream stream =
-                    new TextStream(
-                            tokenizer, List.of(), json ? part -> {} : part -> show(out, part));
-            long[] answer =
-                    new Generator()
-                            .generate(
-                                    loaded.model(),
-                                    ids,
-                                    config(loaded, ids.length),
-                                    stream::accept);
-            String text = stream.finish();
-            if (json) {
-                out.println(Json.text(json(ids.length, answer, text)));
-            } else {
-                out.println();
+            TextGenerator generator = new TextGenerator(loaded.model(), loaded.requireTokenizer());
+            for (int first = 0; first < all.size(); first += batchSize) {
+                List<Prompt> batch = all.subList(first, Math.min(all.size(), first + batchSize));
+                generate(generator, batch, first, loaded.model().config().contextLength());
             }
         }
         return 0;
     }
 
-    private static void show(PrintWriter out, String text) {
-        out.print(text);
-        out.flush();
+    private void generate(TextGenerator generator, List<Prompt> batch, int first, int context) {
+        List<long[]> ids = batch.stream().map(row -> row.encode(generator)).toList();
+        int longest = ids.stream().mapToInt(row -> row.length).max().orElseThrow();
+        GenerationConfig config = sampling.config(context - longest, first, generator.eosIds());
+        PrintWriter out = spec.commandLine().getOut();
+        boolean streams = prompts == null && !json;
+        List<GeneratedText> texts =
+                generator.generate(
+                        ids,
+                        config,
+                        (row, text) -> {
+                            if (streams) {
+                                out.print(text);
+                                out.flush(); // as it comes
+                            }
+                        });
+        for (int i = 0; i < texts.size(); i++) {
+            if (json) {
+                JsonObject object = json(batch.get(i), texts.get(i));
+                out.println(prompts == null ? Json.text(object) : Json.line(object));
+            } else if (streams) {
+                out.println();
+            } else {
+                out.printf(Locale.ROOT, "[%d]%n%s%n", first + i + 1, texts.get(i).text());
+            }
+            out.flush();
+        }
     }
 
     private void check() {
         base.check();
         compute.check();
+        sampling.check();
+        Checks.atLeast("--batch-size", batchSize, 1);
         if (adapter != null) {
             adapter.check("--adapter");
         }
-        if (maxNewTokens != null) {
-            Checks.atLeast("--max-new-tokens", maxNewTokens, 1);
+        if ((prompt == null) == (prompts == null)) {
+            throw new UsageException(
+                    "give --prompt or --prompts" + (prompt == null ? "" : ", not both"));
         }
-        Checks.notNegative("--temperature", temperature);
-        Checks.atLeast("--top-k", topK, 0);
-        if (!(topP > 0 && topP <= 1)) {
-            throw new UsageException("--top-p must be above 0 and at most 1, but is " + topP);
+        if (prompts != null) {
+            Checks.file("--prompts", prompts);
         }
     }
 
-    private GenerationConfig config(LoadedModel loaded, int promptTokens) {
-        int left = loaded.model().config().contextLength() - promptTokens;
-        int longest = maxNewTokens != null ? maxNewTokens : Math.max(1, Math.min(128, left));
-        return GenerationConfig.builder()
-                .optMaxNewTokens(longest)
-                .optTemperature(temperature)
-                .optTopK(topK)
-                .optTopP(topP)
-                .optSeed(seed)
-                .optEosIds(loaded.eosIds())
-                .build();
-    }
-
-    private JsonObject json(int promptTokens, long[] answer, String text) {
-        JsonObject object = new JsonObject();
-        object.addProperty("prompt", prompt);
-        object.addProperty("text", text);
-        object.addProperty("prompt_tokens", promptTokens);
+    private static JsonObject json(Prompt prompt, GeneratedText answer) {
+        JsonObject object = prompt.json().deepCopy();
+        object.addProperty("text", answer.text());
+        object.addProperty("prompt_tokens", answer.promptTokens());
         JsonArray ids = new JsonArray();
-        for (long id : answer) {
-            ids.add(id);
-        }
+        answer.ids().forEach(ids::add);
         object.add("ids", ids);
+        object.addProperty("end", answer.end().name().toLowerCase(Locale.ROOT));
         return object;
     }
 }

@@ -8,10 +8,7 @@ import io.peft4j.safetensors.Dtype;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.LinkedHashSet;
-import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** A base model with its tokenizer and, if asked for, a saved adapter. */
@@ -96,15 +93,6 @@ final class LoadedModel implements AutoCloseable {
                                         directory
                                                 + " has no tokenizer.json; give --tokenizer with"
                                                 + " the tokenizer of this model"));
-    }
-
-    /** The tokens that end an answer: the model's and the tokenizer's. */
-    List<Long> eosIds() {
-        Set<Long> ids = new LinkedHashSet<>(model.config().eosIds());
-        if (tokenizer != null) {
-            tokenizer.eosId().ifPresent(ids::add);
-        }
-        return List.copyOf(ids);
     }
 
     /** Writes the model, weights as they are now, as a complete directory. */

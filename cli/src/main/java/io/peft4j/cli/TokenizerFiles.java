@@ -11,7 +11,11 @@ final class TokenizerFiles {
 
     private static final String TOKENIZER = "tokenizer.json";
     private static final List<String> COMPANIONS =
-            List.of("tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja");
+            List.of(
+                    "tokenizer_config.json",
+                    "special_tokens_map.json",
+                    "chat_template.jinja",
+                    "chat_template.json");
 
     private TokenizerFiles() {}
 

@@ -36,6 +36,7 @@ final class TrainCommand implements Callable<Integer> {
     @Mixin private BaseModelOption base;
     @Mixin private MethodOptions method;
     @Mixin private HyperParameters training;
+    @Mixin private AnswersOption answers;
     @Mixin private ComputeOptions compute;
 
     @Option(
@@ -92,8 +93,10 @@ final class TrainCommand implements Callable<Integer> {
         check();
         PrintWriter err = spec.commandLine().getErr();
         try (LoadedModel loaded = LoadedModel.open(base.source(), null, compute.place(), err)) {
-            List<Example> examples = Datasets.training(data, loaded, training.maxLength(), err);
-            List<Example> heldOut = evalData == null ? List.of() : Datasets.whole(evalData, loaded);
+            List<Example> examples =
+                    Datasets.training(data, loaded, training.maxLength(), answers, err);
+            List<Example> heldOut =
+                    evalData == null ? List.of() : Datasets.whole(evalData, loaded, answers);
             if (method.isFull()) {
                 loaded.model().block().freezeParameters(false);
                 run(loaded, new FullTrainable(loaded.model()), examples, heldOut);

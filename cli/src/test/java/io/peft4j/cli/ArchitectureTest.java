@@ -50,7 +50,11 @@ final class ArchitectureTest {
                     .layer("adapters")
                     .definedBy("io.peft4j.adapters..")
                     .layer("files and formats")
-                    .definedBy("io.peft4j.safetensors..", "io.peft4j.files..", "io.peft4j.text..")
+                    .definedBy(
+                            "io.peft4j.safetensors..",
+                            "io.peft4j.files..",
+                            "io.peft4j.text..",
+                            "io.peft4j.jinja..")
                     .layer("torch")
                     .definedBy("io.peft4j.torch..")
                     .whereLayer("cli")
@@ -74,7 +78,8 @@ final class ArchitectureTest {
                             "io.peft4j.torch..",
                             "io.peft4j.safetensors..",
                             "io.peft4j.files..",
-                            "io.peft4j.text..")
+                            "io.peft4j.text..",
+                            "io.peft4j.jinja..")
                     .should()
                     .dependOnClassesThat()
                     .resideInAnyPackage(

@@ -33,6 +33,7 @@ final class ModelDirectory {
                     "vocab.json",
                     "merges.txt",
                     "chat_template.jinja",
+                    "chat_template.json",
                     "generation_config.json",
                     "configuration_openelm.py",
                     "modeling_openelm.py",

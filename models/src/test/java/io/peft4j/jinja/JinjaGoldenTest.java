@@ -7,6 +7,7 @@ import com.google.gson.Gson;
 import com.google.gson.reflect.TypeToken;
 import io.peft4j.testdata.TestData;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
@@ -46,19 +47,22 @@ class JinjaGoldenTest {
         }
     }
 
-    private static String read(String name) throws IOException {
-        return Files.readString(TestData.path("golden/chat/" + name));
+    private static String read(String name) {
+        try {
+            return Files.readString(TestData.path("golden/chat/" + name));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
-    private static Goldens goldens() throws IOException {
-        return new Gson().fromJson(read("templates.json"), Goldens.class);
+    private static final Goldens GOLDENS =
+            new Gson().fromJson(read("templates.json"), Goldens.class);
+
+    static Stream<Template> templates() {
+        return GOLDENS.templates().stream();
     }
 
-    static Stream<Template> templates() throws IOException {
-        return goldens().templates().stream();
-    }
-
-    static Stream<Snippet> snippets() throws IOException {
+    static Stream<Snippet> snippets() {
         List<Snippet> all =
                 new Gson()
                         .fromJson(read("jinja.json"), new TypeToken<List<Snippet>>() {}.getType());
@@ -69,9 +73,9 @@ class JinjaGoldenTest {
         return JinjaTemplate.parse(template).render(variables, () -> NOW);
     }
 
-    private static Map<String, Object> variables(List<Map<String, String>> messages, boolean prompt)
-            throws IOException {
-        Map<String, Object> variables = new HashMap<>(goldens().variables());
+    private static Map<String, Object> variables(
+            List<Map<String, String>> messages, boolean prompt) {
+        Map<String, Object> variables = new HashMap<>(GOLDENS.variables());
         variables.put("messages", messages);
         variables.put("tools", null);
         variables.put("documents", null);
@@ -80,7 +84,7 @@ class JinjaGoldenTest {
     }
 
     @Test
-    void thereAreTheTemplatesOfAllFamilies() throws IOException {
+    void thereAreTheTemplatesOfAllFamilies() {
         assertThat(templates().map(Template::name))
                 .hasSize(68)
                 .contains("llama3", "llama3_1", "llama3_2", "phi3", "mixtral_v0.1_new")
@@ -89,7 +93,7 @@ class JinjaGoldenTest {
 
     @ParameterizedTest
     @MethodSource("templates")
-    void textsAndRefusalsAreThoseOfTransformers(Template golden) throws IOException {
+    void textsAndRefusalsAreThoseOfTransformers(Template golden) {
         for (Case expected : golden.cases()) {
             if (expected.continue_final_message()) {
                 continue; // ChatTemplateTest
@@ -123,7 +127,7 @@ class JinjaGoldenTest {
 
     @ParameterizedTest
     @MethodSource("snippets")
-    void expressionsAndWhitespaceAreThoseOfJinja2(Snippet golden) throws IOException {
+    void expressionsAndWhitespaceAreThoseOfJinja2(Snippet golden) {
         List<Map<String, String>> messages =
                 List.of(Map.of("role", "user", "content", "{{ 7*7 }}{% raw %}"));
         if (golden.expected() != null) {

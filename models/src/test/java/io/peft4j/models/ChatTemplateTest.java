@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.google.gson.Gson;
 import io.peft4j.testdata.TestData;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.util.List;
 import java.util.Map;
@@ -29,15 +30,21 @@ class ChatTemplateTest {
 
     private record Goldens(Map<String, String> variables, List<Template> templates) {}
 
-    private static Goldens goldens() throws IOException {
-        return new Gson()
-                .fromJson(
-                        Files.readString(TestData.path("golden/chat/templates.json")),
-                        Goldens.class);
+    private static final Goldens GOLDENS = readGoldens();
+
+    private static Goldens readGoldens() {
+        try {
+            return new Gson()
+                    .fromJson(
+                            Files.readString(TestData.path("golden/chat/templates.json")),
+                            Goldens.class);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
-    static Stream<Template> templates() throws IOException {
-        return goldens().templates().stream()
+    static Stream<Template> templates() {
+        return GOLDENS.templates().stream()
                 .filter(golden -> !golden.template().contains("strftime_now")); // the day changes
     }
 
@@ -47,9 +54,9 @@ class ChatTemplateTest {
 
     @ParameterizedTest
     @MethodSource("templates")
-    void aLastMessageIsContinuedAsTransformersDoes(Template golden) throws IOException {
+    void aLastMessageIsContinuedAsTransformersDoes(Template golden) {
         ChatTemplate template =
-                new ChatTemplate(golden.name(), golden.template(), goldens().variables());
+                new ChatTemplate(golden.name(), golden.template(), GOLDENS.variables());
         for (Case expected : golden.cases()) {
             if (!expected.continue_final_message()) {
                 continue;

@@ -9,8 +9,10 @@ import ai.djl.util.Preconditions;
  * @param maxLength the most tokens a row may have
  * @param truncate whether a longer row loses its end, as in training, or is an error, as in
  *     evaluation
+ * @param assistantOnlyLoss whether only what the assistant says in a conversation has a loss
  */
-public record DatasetOptions(long vocabularySize, int maxLength, boolean truncate) {
+public record DatasetOptions(
+        long vocabularySize, int maxLength, boolean truncate, boolean assistantOnlyLoss) {
 
     /** Checks the limits. */
     public DatasetOptions {
@@ -30,7 +32,7 @@ public record DatasetOptions(long vocabularySize, int maxLength, boolean truncat
      * @return the options
      */
     public static DatasetOptions training(long vocabularySize, int maxLength) {
-        return new DatasetOptions(vocabularySize, maxLength, true);
+        return new DatasetOptions(vocabularySize, maxLength, true, false);
     }
 
     /**
@@ -41,6 +43,17 @@ public record DatasetOptions(long vocabularySize, int maxLength, boolean truncat
      * @return the options
      */
     public static DatasetOptions evaluation(long vocabularySize, int contextLength) {
-        return new DatasetOptions(vocabularySize, contextLength, false);
+        return new DatasetOptions(vocabularySize, contextLength, false, false);
+    }
+
+    /**
+     * Sets whether only what the assistant says has a loss (TRL's {@code assistant_only_loss}); all
+     * rows must be conversations then.
+     *
+     * @param only whether the other turns have none
+     * @return the options
+     */
+    public DatasetOptions withAssistantOnlyLoss(boolean only) {
+        return new DatasetOptions(vocabularySize, maxLength, truncate, only);
     }
 }

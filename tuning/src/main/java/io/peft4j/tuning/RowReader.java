@@ -1,5 +1,6 @@
 package io.peft4j.tuning;
 
+import io.peft4j.models.ChatTokens;
 import io.peft4j.models.Message;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -19,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  *       have a loss, those of a prompt's completion only if there is a prompt.
  *   <li>Given {@code labels} win over masks. A {@code completion_mask} beside {@code input_ids} is
  *       obeyed, as TRL does with {@code completion_only_loss=True}.
+ *   <li>With {@code assistant_only_loss} every row is a conversation, and the tokens that the
+ *       assistant does not say have no loss, in a completion either.
  * </ul>
  */
 final class RowReader {
@@ -28,10 +31,12 @@ final class RowReader {
                     + " {\"input_ids\": […]} with optional \"labels\" or \"completion_mask\"";
 
     private final @Nullable TextEncoder encoder;
+    private final boolean assistantOnly;
     private int mismatchedPrompts;
 
-    RowReader(@Nullable TextEncoder encoder) {
+    RowReader(@Nullable TextEncoder encoder, boolean assistantOnly) {
         this.encoder = encoder;
+        this.assistantOnly = assistantOnly;
     }
 
     int mismatchedPrompts() {
@@ -39,6 +44,13 @@ final class RowReader {
     }
 
     Example read(RowFields row) throws DatasetException {
+        if (assistantOnly && !isConversation(row)) {
+            throw row.refused(
+                    "expected a conversation (\"messages\", or \"prompt\" and \"completion\" of"
+                            + " messages), because only the assistant's turns are to have a loss,"
+                            + " found the keys "
+                            + row.json().keySet());
+        }
         if (row.has("input_ids")) {
             return tokens(row);
         }
@@ -51,7 +63,9 @@ final class RowReader {
         if (row.has("messages") || row.has("conversations")) {
             List<Message> messages =
                     row.messages(row.has("messages") ? "messages" : "conversations");
-            return allLabelled(row, encoder(row).encodeChat(row, messages, false));
+            return assistantOnly
+                    ? answers(row, encoder(row).encodeAnswers(row, messages))
+                    : allLabelled(row, encoder(row).encodeChat(row, messages, false));
         }
         if (row.has("text")) {
             return allLabelled(row, text(row));
@@ -81,6 +95,7 @@ final class RowReader {
         TextEncoder text = encoder(row);
         long[] prompt;
         long[] both;
+        long[] labels = null;
         if (row.isText("prompt")) {
             prompt = text.encode(row.text("prompt"));
             both = text.encode(row.text("prompt") + text.ended(row, row.text("completion")));
@@ -88,15 +103,32 @@ final class RowReader {
             List<Message> messages = new ArrayList<>(row.messages("prompt"));
             prompt = text.encodeChat(row, messages, true);
             messages.addAll(row.messages("completion"));
-            both = text.encodeChat(row, messages, false);
+            if (assistantOnly) {
+                ChatTokens chat = text.encodeAnswers(row, messages);
+                both = chat.ids();
+                labels = masked(both, chat.assistant());
+            } else {
+                both = text.encodeChat(row, messages, false);
+            }
         }
         int length = Math.min(prompt.length, both.length);
         if (prompt.length > both.length || !Arrays.equals(prompt, 0, length, both, 0, length)) {
             mismatchedPrompts++;
         }
-        long[] labels = both.clone();
+        labels = labels == null ? both.clone() : labels;
         Arrays.fill(labels, 0, length, Example.IGNORED);
         return example(row, both, labels);
+    }
+
+    private static boolean isConversation(RowFields row) {
+        return !row.has("input_ids")
+                && (row.has("messages")
+                        || row.has("conversations")
+                        || (row.has("prompt") && !row.isText("prompt")));
+    }
+
+    private static Example answers(RowFields row, ChatTokens chat) throws DatasetException {
+        return example(row, chat.ids(), masked(chat.ids(), chat.assistant()));
     }
 
     private TextEncoder encoder(RowFields row) throws DatasetException {

@@ -22,6 +22,9 @@ import org.jspecify.annotations.Nullable;
  * {"input_ids": […], "completion_mask": […]}           loss where the mask is 1
  * </pre>
  *
+ * <p>With {@link DatasetOptions#withAssistantOnlyLoss} all rows are conversations, and the loss is
+ * on what the assistant says in them.
+ *
  * <p>Blank lines are skipped. A row that is left without any label stays in its place, so that
  * batches in file order are what the file says (TRL drops such rows).
  */
@@ -51,7 +54,10 @@ public final class SftDataset {
      */
     public static SftDataset read(Path file, @Nullable Tokenizer tokenizer, DatasetOptions options)
             throws IOException {
-        RowReader reader = new RowReader(tokenizer == null ? null : TextEncoder.of(tokenizer));
+        RowReader reader =
+                new RowReader(
+                        tokenizer == null ? null : TextEncoder.of(tokenizer),
+                        options.assistantOnlyLoss());
         List<Example> examples = new ArrayList<>();
         int[] truncated = {0};
         JsonLines.read(

@@ -1,6 +1,7 @@
 package io.peft4j.tuning;
 
 import io.peft4j.models.ChatTemplateException;
+import io.peft4j.models.ChatTokens;
 import io.peft4j.models.Message;
 import io.peft4j.models.Tokenizer;
 import java.util.List;
@@ -38,6 +39,28 @@ record TextEncoder(Tokenizer tokenizer, Optional<String> endOfSequence) {
         } catch (ChatTemplateException e) {
             throw new DatasetException(row.where() + e.getMessage(), e);
         }
+    }
+
+    /**
+     * Returns the ids of a conversation and which of them the assistant says.
+     *
+     * @throws DatasetException also if the assistant says nothing
+     */
+    ChatTokens encodeAnswers(RowFields row, List<Message> messages) throws DatasetException {
+        ChatTokens chat;
+        try {
+            chat = tokenizer.encodeChat(messages);
+        } catch (ChatTemplateException e) {
+            throw new DatasetException(row.where() + e.getMessage(), e);
+        }
+        for (boolean assistant : chat.assistant()) {
+            if (assistant) {
+                return chat;
+            }
+        }
+        throw row.refused(
+                "expected a turn of the role \"assistant\", which alone is to have a loss, found"
+                        + " none");
     }
 
     /** Puts the EOS token's text at the end of a text that does not end with it. */

@@ -3,11 +3,14 @@ package io.peft4j.tuning;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.peft4j.models.Tokenizer;
+import io.peft4j.testdata.TestData;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -121,5 +124,28 @@ class SftDatasetTest {
     void aKeyWithNullIsAsAbsent() throws IOException {
         SftDataset dataset = read("{\"text\":null,\"input_ids\":[1,2],\"labels\":null}", TRAINING);
         assertThat(dataset.examples().get(0).labels()).containsExactly(1, 2);
+    }
+
+    @Test
+    void withLossOnAnswersOnlyEveryRowHasAnAnswer() throws IOException {
+        DatasetOptions options = DatasetOptions.training(1024, 512).withAssistantOnlyLoss(true);
+        Path file = directory.resolve("rows.jsonl");
+        try (Tokenizer tokenizer = Tokenizer.load(TestData.path("golden/tokenizers/llama3"))) {
+            for (String row :
+                    List.of(
+                            "{\"text\": \"a\"}",
+                            "{\"prompt\": \"a\", \"completion\": \"b\"}",
+                            "{\"input_ids\": [1, 2]}")) {
+                Files.writeString(file, row);
+                assertThatThrownBy(() -> SftDataset.read(file, tokenizer, options))
+                        .isInstanceOf(DatasetException.class)
+                        .hasMessageContaining("expected a conversation");
+            }
+            Files.writeString(file, "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}]}");
+            assertThatThrownBy(() -> SftDataset.read(file, tokenizer, options))
+                    .isInstanceOf(DatasetException.class)
+                    .hasMessageContaining("rows.jsonl")
+                    .hasMessageContaining("expected a turn of the role \"assistant\"");
+        }
     }
 }

@@ -9,6 +9,7 @@ import com.google.gson.JsonObject;
 import io.peft4j.models.Tokenizer;
 import io.peft4j.testdata.TestData;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
@@ -25,8 +26,17 @@ class TrlGoldenTest {
     @TempDir Path directory;
 
     static Stream<Arguments> cases() throws IOException {
-        return GoldenJson.cases("sft/cases.json").stream()
+        return Stream.of("sft/cases.json", "sft/assistant_cases.json")
+                .flatMap(TrlGoldenTest::goldens)
                 .map(golden -> Arguments.of(golden.get("name").getAsString(), golden));
+    }
+
+    private static Stream<JsonObject> goldens(String file) {
+        try {
+            return GoldenJson.cases(file).stream();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private SftDataset read(JsonObject golden) throws IOException {
@@ -36,11 +46,14 @@ class TrlGoldenTest {
         }
         Path file = directory.resolve("rows.jsonl");
         Files.writeString(file, lines);
-        try (Tokenizer tokenizer = Tokenizer.load(TestData.path("golden/tokenizer"))) {
+        boolean assistant = golden.has("tokenizer");
+        String name = assistant ? golden.get("tokenizer").getAsString() : "golden/tokenizer";
+        try (Tokenizer tokenizer = Tokenizer.load(TestData.path(name))) {
             return SftDataset.read(
                     file,
                     tokenizer,
-                    DatasetOptions.training(264, golden.get("max_length").getAsInt()));
+                    DatasetOptions.training(1024, golden.get("max_length").getAsInt())
+                            .withAssistantOnlyLoss(assistant));
         }
     }
 
