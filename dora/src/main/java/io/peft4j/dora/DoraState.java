@@ -106,11 +106,12 @@ final class DoraState extends LowRankState {
                 dropped.attach(scope);
                 NDArray turned = Linear.linear(dropped, weight).singletonOrThrow();
                 NDArray update = pair().apply(dropped, store, true);
-                NDArray y = KERNELS.call(scope, "update", turned, update, gain);
-                if (pair().startsFromWeight()) {
-                    // the frozen part that the pair started from sees the whole input
-                    y = y.add(pair().apply(x, dropped, store, true).sub(update));
+                if (!pair().startsFromWeight()) {
+                    return KERNELS.call(owner, "update", turned, update, gain);
                 }
+                // the frozen part that the pair started from sees the whole input
+                NDArray rest = pair().apply(x, dropped, store, true).sub(update);
+                NDArray y = KERNELS.call(scope, "update", turned, update, gain).add(rest);
                 y.attach(owner);
                 return y;
             }

@@ -32,6 +32,7 @@
     n2 = (self).squared_row_norm(torch.detach(d))
     return torch.mul(d, torch.unsqueeze(torch.div(torch.flatten(m), torch.sqrt(torch.clamp_min(n2, 1e-24))), 1))
 
-  # (g - 1) base + g update, of base and update (…, out) and g (out).
+  # (g - 1) base + g update, of base and update (…, out) and g (out), as g (base + update) - base: only the sum is
+  # kept for backward, in update's place.
   def update(self, base: Tensor, update: Tensor, g: Tensor) -> Tensor:
-    return torch.addcmul(torch.mul(base, torch.sub(g, 1)), update, g)
+    return torch.sub_(torch.mul(torch.add_(update, base), g), base)
