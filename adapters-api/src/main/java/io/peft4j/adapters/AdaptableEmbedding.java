@@ -112,6 +112,21 @@ public final class AdaptableEmbedding extends AbstractBlock {
     }
 
     /**
+     * Tells what the adapters in effect add to {@link #project}.
+     *
+     * @param store as in {@link AdaptableLinear#lowRankUpdates}
+     * @param device where the pass runs
+     * @param training whether dropout is on and gradients will be asked for
+     * @return as {@link AdaptableLinear#lowRankUpdates}
+     */
+    public @Nullable List<LowRankUpdate> projectUpdates(
+            ParameterStore store, Device device, boolean training) {
+        return store instanceof AdaptedStore adapted
+                ? adapted.lowRankUpdates(this, weight, null, device, training)
+                : List.of();
+    }
+
+    /**
      * Says that no module uses the table by {@link #project} any more, as when the output head gets
      * a copy of its own.
      */

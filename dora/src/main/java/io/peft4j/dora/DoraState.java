@@ -1,5 +1,6 @@
 package io.peft4j.dora;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -9,6 +10,7 @@ import ai.djl.nn.Parameter;
 import ai.djl.nn.core.Linear;
 import ai.djl.nn.norm.Dropout;
 import ai.djl.training.ParameterStore;
+import io.peft4j.adapters.LowRankUpdate;
 import io.peft4j.adapters.Site;
 import io.peft4j.lora.LowRankPair;
 import io.peft4j.lora.LowRankState;
@@ -17,6 +19,7 @@ import io.peft4j.torch.TextModule;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * DoRA at one site: \(W' = g \odot (W + s B A)\) with the gain \(g = m / \lVert W + s B A \rVert\)
@@ -33,16 +36,20 @@ import java.util.Map;
  */
 final class DoraState extends LowRankState {
 
-    private static final TextModule KERNELS = TextModule.resource(DoraState.class, "dora.ts");
+    static final TextModule KERNELS = TextModule.resource(DoraState.class, "dora.ts");
 
     private final NDArray squaredNorm;
     private final NDArray scale;
     private final Parameter magnitude;
+    private final NDManager manager;
+    private final RowNorms norms;
 
     DoraState(LowRankPair pair, Site site, NDArray weight, NDManager owner) {
         super(pair);
         squaredNorm = KERNELS.call(owner, "squared_row_norm", weight);
+        manager = owner;
         scale = owner.create((float) pair.scaling());
+        norms = new RowNorms(owner, squaredNorm, scale);
         magnitude =
                 Parameter.builder()
                         .setName("lora_magnitude_vector")
@@ -138,26 +145,45 @@ final class DoraState extends LowRankState {
         super.weightChanged(weight);
         try (NDManager scope = weight.getManager().newSubManager()) {
             Tensors.copy(KERNELS.call(scope, "squared_row_norm", weight), squaredNorm);
+            norms.forget();
         }
     }
 
+    @Override
+    public @Nullable LowRankUpdate lowRankUpdate(
+            NDArray weight, ParameterStore store, boolean training) {
+        Device device = weight.getDevice();
+        if (pair().startsFromWeight() || !norms.isHome(device)) {
+            return null;
+        }
+        NDArray m = store.getValue(magnitude, device, training);
+        NDArray norm = norms.of(weight, pair().factors(manager, device, store, training));
+        return pair().update(device, store, training, new LowRankUpdate.Gain(m, norm));
+    }
+
     /** Returns m / |W + s B A| (out), in the given manager. */
-    private NDArray gain(NDManager owner, NDArray weight, ParameterStore store, boolean training) {
-        NDList factors = pair().factors(owner, weight.getDevice(), store, training);
-        return KERNELS.call(
-                owner,
-                "gain",
-                weight,
-                squaredNorm,
-                factors.get(0),
-                factors.get(1),
-                scale,
-                store.getValue(magnitude, weight.getDevice(), training));
+    private NDArray gain(
+            NDManager scope, NDArray weight, ParameterStore store, boolean training) {
+        Device device = weight.getDevice();
+        NDList factors = pair().factors(scope, device, store, training);
+        NDArray m = store.getValue(magnitude, device, training);
+        return pair().startsFromWeight() || !norms.isHome(device)
+                ? KERNELS.call(
+                        scope,
+                        "gain",
+                        weight,
+                        squaredNorm,
+                        factors.get(0),
+                        factors.get(1),
+                        scale,
+                        m)
+                : KERNELS.call(scope, "gain_of_norm", norms.of(weight, factors), m);
     }
 
     @Override
     public void close() {
         super.close();
+        norms.close();
         magnitude.close();
         squaredNorm.close();
         scale.close();

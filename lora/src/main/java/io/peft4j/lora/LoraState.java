@@ -3,7 +3,9 @@ package io.peft4j.lora;
 import ai.djl.ndarray.NDArray;
 import ai.djl.nn.norm.Dropout;
 import ai.djl.training.ParameterStore;
+import io.peft4j.adapters.LowRankUpdate;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * LoRA at one site: \(W' = W + s B A\).
@@ -39,6 +41,12 @@ final class LoraState extends LowRankState {
             }
         }
         return pair().apply(x, store, training);
+    }
+
+    @Override
+    public @Nullable LowRankUpdate lowRankUpdate(
+            NDArray weight, ParameterStore store, boolean training) {
+        return pair().update(weight.getDevice(), store, training, null);
     }
 
     @Override
