@@ -37,7 +37,10 @@ final class AdaptedStore extends ParameterStore {
             TextModule.compile(
                     """
                       def as_type_of(self, x: Tensor, like: Tensor) -> Tensor:
-                        return torch.to(x, like)
+                        return torch.to(x, ops.prim.dtype(like))
+                      # Added in the wider of the types, rounded once.
+                      def plus(self, x: Tensor, update: Tensor) -> Tensor:
+                        return torch.to(torch.add(x, update), ops.prim.dtype(x))
                     """);
 
     /** What was asked for; a model may ask on several devices. */
@@ -204,10 +207,6 @@ final class AdaptedStore extends ParameterStore {
         if (attachments.isEmpty()) {
             return Linear.linear(x, w, b).singletonOrThrow();
         }
-        if (!isFloat32(w)) {
-            NDArray whole = effectiveWeight(use, weight, attachments, device, training);
-            return Linear.linear(x, whole, b).singletonOrThrow();
-        }
         read.add(use);
         try (NDManager scope = x.getManager().newSubManager()) {
             NDArray y = Linear.linear(x, w).singletonOrThrow();
@@ -220,12 +219,17 @@ final class AdaptedStore extends ParameterStore {
                     return Linear.linear(x, whole, b).singletonOrThrow();
                 }
                 update.attach(scope);
-                y = y.add(update);
+                y = plus(scope, y, update);
             }
             y = b == null ? y : y.addi(b);
             y.attach(x.getManager());
             return y;
         }
+    }
+
+    /** The sum of what the base gives and a state's update of it, in the base's type. */
+    private static NDArray plus(NDManager scope, NDArray y, NDArray update) {
+        return isFloat32(y) ? y.add(update) : KERNELS.call(scope, "plus", y, update);
     }
 
     /** An embedding's adapter has its own form for a linear layer that is tied to it. */
@@ -285,7 +289,7 @@ final class AdaptedStore extends ParameterStore {
                     return lookup.rows(target, ids, Objects.requireNonNull(whole));
                 }
                 update.attach(scope);
-                y = y.add(update);
+                y = plus(scope, y, update);
             }
             y.attach(target);
             return y;

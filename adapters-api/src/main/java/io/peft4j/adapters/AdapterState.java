@@ -40,12 +40,16 @@ public interface AdapterState extends AutoCloseable {
      * method's dropout in training and without making W'. It must equal what {@link
      * #effectiveWeight} gives.
      *
+     * <p>Input and base have the weight's type: FLOAT32, FLOAT16 or bfloat16, on which DJL's own
+     * operations must not be trusted (see {@link io.peft4j.torch.BFloat16}). Sums over many
+     * elements are taken in float32, the rest in the weight's type; the update may have either.
+     *
      * @param x the input (…, in)
      * @param base the output of the frozen layer without its bias, x · Wᵀ (…, out)
      * @param weight the frozen weight W (out, in)
      * @param store where parameters are read from
      * @param training whether dropout is on and gradients will be asked for
-     * @return the update (…, out), or null if the method has no such form
+     * @return the update (…, out), or null if the method has no such form, or none for the type
      */
     default @Nullable NDArray linearUpdate(
             NDArray x, NDArray base, NDArray weight, ParameterStore store, boolean training) {

@@ -188,7 +188,14 @@ public final class Decoder extends NamedBlock implements AdapterHost {
         }
     }
 
-    /** Projects hidden states (…, H) to logits (…, V), adapted if the head is. */
+    /** Projects hidden states (…, H) to logits (…, V) in float32, adapted if the head is. */
+    NDArray logits(NDManager owner, Weights weights, NDArray hidden) {
+        try (NDManager scope = owner.newSubManager()) {
+            return Tensors.float32(owner, project(scope, weights, hidden));
+        }
+    }
+
+    /** Projects hidden states (…, H) to logits (…, V) of their type, adapted if the head is. */
     NDArray project(NDManager owner, Weights weights, NDArray hidden) {
         AdaptableLinear own = head;
         NDArray logits =
@@ -212,7 +219,7 @@ public final class Decoder extends NamedBlock implements AdapterHost {
         NDArray tokens = inputs.size() > 1 ? inputs.get(1) : null;
         try (NDManager scope = owner.newSubManager()) {
             NDArray hidden = hidden(scope, weights, ids, tokens, null);
-            return new NDList(project(owner, weights, hidden));
+            return new NDList(logits(owner, weights, hidden));
         }
     }
 

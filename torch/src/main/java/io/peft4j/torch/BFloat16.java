@@ -5,7 +5,6 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.ShortBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.util.EnumSet;
@@ -42,8 +41,6 @@ public final class BFloat16 {
                         return torch.to(torch.detach(x), 15, False, True, 0)
                       def widen(self, x: Tensor) -> Tensor:
                         return torch.to(torch.detach(x), 6, False, True, 0)
-                      def zeros(self, like: Tensor) -> Tensor:
-                        return torch.zeros_like(like, dtype=15, memory_format=0)
                     """);
 
     /** What the engine can make and convert to. */
@@ -60,19 +57,6 @@ public final class BFloat16 {
                     DataType.COMPLEX64);
 
     private static final int MAX_ARRAY = Integer.MAX_VALUE - 8;
-
-    /** Gives the bytes of a tensor, such as a range of a file. */
-    @FunctionalInterface
-    public interface BytesSource {
-        /**
-         * Reads the next bytes.
-         *
-         * @param firstByte where they begin, counted from the tensor's begin; may exceed 2 GiB
-         * @param destination a little-endian buffer to fill from its position to its limit
-         * @throws IOException if reading fails
-         */
-        void read(long firstByte, ByteBuffer destination) throws IOException;
-    }
 
     private BFloat16() {}
 
@@ -145,10 +129,7 @@ public final class BFloat16 {
      * @return a bfloat16 array
      */
     public static NDArray zeros(NDManager owner, Shape shape) {
-        try (NDManager scope = owner.newSubManager()) {
-            NDArray like = scope.zeros(new Shape()).broadcast(shape); // one element of memory
-            return KERNELS.call(owner, "zeros", like);
-        }
+        return Tensors.zeros(owner, shape, ScalarType.BFLOAT16);
     }
 
     /**
@@ -194,11 +175,11 @@ public final class BFloat16 {
      * @return a bfloat16 array
      * @throws IOException if the source throws it, or does not fill its buffer
      */
-    public static NDArray read(NDManager owner, Shape shape, BytesSource source)
+    public static NDArray read(NDManager owner, Shape shape, ElementTransfer.BytesSource source)
             throws IOException {
         NDArray array = zeros(owner, shape);
-        try {
-            BFloat16Bits.fill(array, source);
+        try (ElementTransfer transfer = new ElementTransfer(owner)) {
+            transfer.fill(array, ScalarType.BFLOAT16, source);
             return array;
         } catch (IOException | RuntimeException e) {
             array.close();
@@ -225,8 +206,8 @@ public final class BFloat16 {
                             + "; use BFloat16.write(...)");
         }
         ShortBuffer bits = ShortBuffer.allocate((int) array.size());
-        try {
-            BFloat16Bits.forEach(array, bytes -> bits.put(bytes.asShortBuffer()));
+        try (ElementTransfer transfer = new ElementTransfer(array.getManager())) {
+            transfer.forEach(array, ScalarType.BFLOAT16, bytes -> bits.put(bytes.asShortBuffer()));
         } catch (IOException e) {
             throw new AssertionError("an array cannot fail to be written", e);
         }
@@ -244,13 +225,9 @@ public final class BFloat16 {
      */
     public static void write(NDArray array, WritableByteChannel channel) throws IOException {
         requireBFloat16("BFloat16.write", array);
-        BFloat16Bits.forEach(
-                array,
-                bytes -> {
-                    while (bytes.hasRemaining()) {
-                        channel.write(bytes);
-                    }
-                });
+        try (ElementTransfer transfer = new ElementTransfer(array.getManager())) {
+            transfer.write(array, ScalarType.BFLOAT16, channel);
+        }
     }
 
     /**
