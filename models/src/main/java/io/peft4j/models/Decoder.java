@@ -15,6 +15,7 @@ import io.peft4j.adapters.AdaptableLinear;
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.adapters.AdapterHost;
 import io.peft4j.adapters.BlockTree;
+import io.peft4j.torch.BFloat16;
 import io.peft4j.torch.Tensors;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -108,6 +109,14 @@ public final class Decoder extends NamedBlock implements AdapterHost {
 
     /** The parameters of one pass, with the adapters in effect now. */
     Weights weights(ParameterStore store, Device device, boolean training) {
+        NDArray table = body.embeddings().weight().getArray();
+        if (!table.getDevice().equals(device) && BFloat16.isBFloat16(table)) {
+            throw new IllegalArgumentException( // DJL would try to move them, and end the process
+                    "expected ids on "
+                            + table.getDevice()
+                            + " where the bfloat16 weights are, found them on "
+                            + device);
+        }
         AdaptedModel adapted = adapters;
         return new Weights(adapted == null ? store : adapted.store(store), device, training);
     }

@@ -4,6 +4,9 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Parameter;
+import ai.djl.util.Pair;
+import ai.djl.util.PairList;
 import java.io.IOException;
 import java.nio.ShortBuffer;
 import java.nio.channels.WritableByteChannel;
@@ -104,6 +107,27 @@ public final class BFloat16 {
                         + ", found "
                         + type.name()
                         + remedy);
+    }
+
+    /**
+     * Refuses to write parameters of bfloat16 in DJL's own format, which has no name for the type:
+     * what is written could not be read, and the attempt would end the process.
+     *
+     * @param where what writes them, such as {@code "Decoder.saveParameters"}
+     * @param parameters the parameters by name; those without values do not count
+     * @throws UnsupportedDtypeException if one is bfloat16
+     */
+    public static void requireNone(String where, PairList<String, Parameter> parameters) {
+        for (Pair<String, Parameter> parameter : parameters) {
+            Parameter value = parameter.getValue();
+            if (value.isInitialized() && isBFloat16(value.getArray())) {
+                throw new UnsupportedDtypeException(
+                        where
+                                + ": DJL's own format has no bfloat16, but "
+                                + parameter.getKey()
+                                + " is; save it as safetensors");
+            }
+        }
     }
 
     /**
