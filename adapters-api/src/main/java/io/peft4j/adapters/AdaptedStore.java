@@ -207,6 +207,10 @@ final class AdaptedStore extends ParameterStore {
         if (attachments.isEmpty()) {
             return Linear.linear(x, w, b).singletonOrThrow();
         }
+        if (needsFloat32(attachments, w)) {
+            NDArray whole = effectiveWeight(use, weight, attachments, device, training);
+            return Linear.linear(x, whole, b).singletonOrThrow();
+        }
         read.add(use);
         try (NDManager scope = x.getManager().newSubManager()) {
             NDArray y = Linear.linear(x, w).singletonOrThrow();
@@ -225,6 +229,11 @@ final class AdaptedStore extends ParameterStore {
             y.attach(x.getManager());
             return y;
         }
+    }
+
+    private static boolean needsFloat32(List<Attachment> attachments, NDArray weight) {
+        return !isFloat32(weight)
+                && attachments.stream().anyMatch(a -> !a.state().computesInBaseType());
     }
 
     /** The sum of what the base gives and a state's update of it, in the base's type. */
@@ -270,9 +279,13 @@ final class AdaptedStore extends ParameterStore {
         if (attachments == null) {
             return lookup.rows(target, ids, base(weight, device, training));
         }
+        NDArray table = base(weight, device, training);
+        if (needsFloat32(attachments, table)) {
+            NDArray whole = getValue(weight, device, training);
+            return lookup.rows(target, ids, Objects.requireNonNull(whole));
+        }
         read.add(weight);
         try (NDManager scope = target.newSubManager()) {
-            NDArray table = base(weight, device, training);
             NDArray matrix = attachments.get(0).weight().matrix(scope, table);
             NDArray rows = lookup.rows(scope, ids, table);
             NDArray y = rows;

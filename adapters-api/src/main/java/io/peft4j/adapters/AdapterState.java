@@ -40,16 +40,15 @@ public interface AdapterState extends AutoCloseable {
      * method's dropout in training and without making W'. It must equal what {@link
      * #effectiveWeight} gives.
      *
-     * <p>Input and base have the weight's type: FLOAT32, FLOAT16 or bfloat16, on which DJL's own
-     * operations must not be trusted (see {@link io.peft4j.torch.BFloat16}). Sums over many
-     * elements are taken in float32, the rest in the weight's type; the update may have either.
+     * <p>Input, base and weight are float32, or of another type if {@link #computesInBaseType} is
+     * true. The update may have their type or float32.
      *
      * @param x the input (…, in)
      * @param base the output of the frozen layer without its bias, x · Wᵀ (…, out)
      * @param weight the frozen weight W (out, in)
      * @param store where parameters are read from
      * @param training whether dropout is on and gradients will be asked for
-     * @return the update (…, out), or null if the method has no such form, or none for the type
+     * @return the update (…, out), or null if the method has no such form
      */
     default @Nullable NDArray linearUpdate(
             NDArray x, NDArray base, NDArray weight, ParameterStore store, boolean training) {
@@ -87,6 +86,20 @@ public interface AdapterState extends AutoCloseable {
     default @Nullable NDArray tiedUpdate(
             NDArray h, NDArray base, NDArray weight, ParameterStore store, boolean training) {
         return null;
+    }
+
+    /**
+     * Tells whether the fast forms take a base of any floating-point type: float32, float16,
+     * bfloat16 or float64. The parameters are float32 all the same. DJL's own operations on
+     * bfloat16 may end the process (see {@link io.peft4j.torch.BFloat16}), so these forms are
+     * kernels of {@link io.peft4j.torch.TextModule} that turn the parameters to the input's type; a
+     * gradient comes back in float32. If false, a base that is not float32 gets the effective
+     * weight, computed in float32 and rounded once.
+     *
+     * @return false, unless the method says otherwise
+     */
+    default boolean computesInBaseType() {
+        return false;
     }
 
     /**
