@@ -15,7 +15,7 @@ import java.util.Locale;
 /**
  * Moves elements between bytes, as a file holds them, and arrays of any size, and converts from one
  * type to another on the way: to the nearest value, ties to the even one. Java's buffers and DJL's
- * calls end at 2 GiB, arrays do not: the elements travel in pieces of some megabytes, through one
+ * calls end at 2 GiB, arrays do not: the elements travel in pieces of a megabyte, through one
  * staging buffer, so that a model is loaded in little more memory than its weights take.
  *
  * <p>Arrays may be on any device, and may be parameters that require a gradient. A transfer is for
@@ -23,7 +23,8 @@ import java.util.Locale;
  */
 public final class ElementTransfer implements AutoCloseable {
 
-    static final int CHUNK_ELEMENTS = 1 << 20;
+    // native copies of a piece take several times its size; a call takes a tenth of a millisecond
+    static final int CHUNK_BYTES = 1 << 20;
 
     private static final TextModule KERNELS =
             TextModule.compile(
@@ -85,13 +86,14 @@ public final class ElementTransfer implements AutoCloseable {
     public void fill(NDArray array, ScalarType stored, BytesSource source) throws IOException {
         long total = array.size();
         int width = stored.bytes();
-        reserve((int) Math.min(CHUNK_ELEMENTS, total) * width);
+        int chunkElements = CHUNK_BYTES / width;
+        reserve((int) Math.min(chunkElements, total) * width);
         try (GradMode off = GradMode.disabled();
                 NDManager scope = host.newSubManager()) {
             NDArray flat = KERNELS.call(scope, "view", array);
             NDArray type = scope.create(stored.code());
-            for (long first = 0; first < total; first += CHUNK_ELEMENTS) {
-                int length = (int) Math.min(CHUNK_ELEMENTS, total - first) * width;
+            for (long first = 0; first < total; first += chunkElements) {
+                int length = (int) Math.min(chunkElements, total - first) * width;
                 staging.clear().limit(length);
                 source.read(first * width, staging);
                 if (staging.hasRemaining()) {
@@ -148,12 +150,13 @@ public final class ElementTransfer implements AutoCloseable {
 
     void forEach(NDArray array, ScalarType stored, BytesSink sink) throws IOException {
         long total = array.size();
+        int chunkElements = CHUNK_BYTES / stored.bytes();
         try (GradMode off = GradMode.disabled();
                 NDManager scope = host.newSubManager()) {
             NDArray flat = KERNELS.call(scope, "flat", array);
             NDArray type = scope.create(stored.code());
-            for (long first = 0; first < total; first += CHUNK_ELEMENTS) {
-                long count = Math.min(CHUNK_ELEMENTS, total - first);
+            for (long first = 0; first < total; first += chunkElements) {
+                long count = Math.min(chunkElements, total - first);
                 try (NDManager chunk = scope.newSubManager()) {
                     NDArray from = chunk.create(first);
                     NDArray many = chunk.create(count);
