@@ -89,8 +89,8 @@ public final class AdaptableLinear extends AbstractBlock {
      *     other for no adapters
      * @param device where the pass runs
      * @param training whether dropout is on and gradients will be asked for
-     * @return the updates, which add to each other and to \(x W^T\), none if no adapter changes
-     *     the layer; null if one does in a way that has no such form
+     * @return the updates, which add to each other and to \(x W^T\), none if no adapter changes the
+     *     layer; null if one does in a way that has no such form
      */
     public @Nullable List<LowRankUpdate> lowRankUpdates(
             ParameterStore store, Device device, boolean training) {

@@ -8,12 +8,12 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.core.Linear;
-import ai.djl.nn.norm.Dropout;
 import ai.djl.training.ParameterStore;
 import io.peft4j.adapters.LowRankUpdate;
 import io.peft4j.adapters.Site;
 import io.peft4j.lora.LowRankPair;
 import io.peft4j.lora.LowRankState;
+import io.peft4j.torch.DropoutMask;
 import io.peft4j.torch.Tensors;
 import io.peft4j.torch.TextModule;
 import java.util.Arrays;
@@ -109,7 +109,7 @@ final class DoraState extends LowRankState {
         try (NDManager scope = owner.newSubManager()) {
             NDArray gain = gain(scope, weight, store, training);
             if (training && dropout() > 0) {
-                NDArray dropped = Dropout.dropout(x, (float) dropout(), true).singletonOrThrow();
+                NDArray dropped = DropoutMask.drop(x, DropoutMask.drawSeed(), dropout());
                 dropped.attach(scope);
                 NDArray turned = Linear.linear(dropped, weight).singletonOrThrow();
                 NDArray update = pair().apply(dropped, store, true);
@@ -167,8 +167,7 @@ final class DoraState extends LowRankState {
     }
 
     /** Returns m / |W + s B A| (out), in the given manager. */
-    private NDArray gain(
-            NDManager scope, NDArray weight, ParameterStore store, boolean training) {
+    private NDArray gain(NDManager scope, NDArray weight, ParameterStore store, boolean training) {
         Device device = weight.getDevice();
         NDList factors = pair().factors(scope, device, store, training);
         NDArray m = store.getValue(magnitude, device, training);

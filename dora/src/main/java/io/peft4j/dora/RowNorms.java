@@ -11,9 +11,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The norms \(\lVert W + s B A \rVert\) per row, kept until W, A or B is written to: all passes
- * of an optimizer step, and all tokens of a generation, need them once. libtorch counts the writes
- * to a tensor.
+ * The norms \(\lVert W + s B A \rVert\) per row, kept until W, A or B is written to: all passes of
+ * an optimizer step, and all tokens of a generation, need them once. libtorch counts the writes to
+ * a tensor.
  *
  * <p>New norms are a new array, since a graph for backward may have kept the old one.
  */

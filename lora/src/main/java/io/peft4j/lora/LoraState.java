@@ -1,9 +1,9 @@
 package io.peft4j.lora;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.nn.norm.Dropout;
 import ai.djl.training.ParameterStore;
 import io.peft4j.adapters.LowRankUpdate;
+import io.peft4j.torch.DropoutMask;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -36,7 +36,7 @@ final class LoraState extends LowRankState {
     public NDArray linearUpdate(
             NDArray x, NDArray base, NDArray weight, ParameterStore store, boolean training) {
         if (training && dropout() > 0) {
-            try (NDArray dropped = Dropout.dropout(x, (float) dropout(), true).singletonOrThrow()) {
+            try (NDArray dropped = DropoutMask.drop(x, DropoutMask.drawSeed(), dropout())) {
                 return pair().apply(x, dropped, store, true);
             }
         }
