@@ -188,18 +188,36 @@ class LayerKernelsTest {
 
     @ParameterizedTest
     @CsvSource({
-        "llama,lora,false", "llama,dora,false", "llama,lora,true", "llama,dora,true",
-        "biased,lora,false", "biased,dora,true",
-        "qwen2,lora,true", "qwen2,dora,false",
-        "mistral,lora,false", "mistral,dora,true",
-        "phi3,lora,true", "phi3,dora,false",
-        "openelm,lora,false", "openelm,dora,true"
+        "llama,lora,false",
+        "llama,dora,false",
+        "llama,lora,true",
+        "llama,dora,true",
+        "biased,lora,false",
+        "biased,dora,true",
+        "qwen2,lora,true",
+        "qwen2,dora,false",
+        "mistral,lora,false",
+        "mistral,dora,true",
+        "phi3,lora,true",
+        "phi3,dora,false",
+        "openelm,lora,false",
+        "openelm,dora,true"
     })
     void gradientsOfAllLinearLayersAreAutograds(String family, String method, boolean padded) {
         try (CausalLm model = model(family);
                 AdaptedModel adapted =
                         Adapters.attach(model.block(), config(method, 0, "all-linear"), 1)) {
             assertSame(model, adapted, padded, true);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"llama,lora", "llama,dora", "biased,dora", "phi3,lora", "openelm,dora"})
+    void dropoutDropsTheSameElementsAsWithAutograd(String family, String method) {
+        try (CausalLm model = model(family);
+                AdaptedModel adapted =
+                        Adapters.attach(model.block(), config(method, 0.3, "all-linear"), 1)) {
+            assertSame(model, adapted, false, true);
         }
     }
 

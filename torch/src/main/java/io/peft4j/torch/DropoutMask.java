@@ -26,7 +26,7 @@ public final class DropoutMask {
             TextModule.compile(
                     """
                       def keep(self, bits: Tensor, threshold: Tensor) -> Tensor:
-                        return torch.ge(bits, int(threshold))
+                        return torch.ge(torch.view_copy(bits, dtype=2), int(threshold))
                       def drop(self, x: Tensor, keep: Tensor, scale: Tensor) -> Tensor:
                         return torch.mul(torch.mul(x, keep), float(scale))
                       def seed(self) -> Tensor:
@@ -83,9 +83,11 @@ public final class DropoutMask {
         try (NDManager scope = owner.newSubManager();
                 NDManager host = scope.newSubManager(Device.cpu());
                 GradMode off = GradMode.disabled()) {
-            NDArray values = scope.create(bits, shape, DataType.INT16);
+            NDArray values = scope.create(bits, new Shape(bits.remaining()), DataType.UINT8);
             NDArray threshold = host.create((long) dropped(probability) - VALUES / 2);
-            return KERNELS.call(owner, "keep", values, threshold);
+            NDArray keep = KERNELS.call(scope, "keep", values, threshold).reshape(shape);
+            keep.attach(owner);
+            return keep;
         }
     }
 
