@@ -13,6 +13,8 @@ import ai.djl.util.PairList;
 import ai.djl.util.Preconditions;
 import io.peft4j.torch.BFloat16;
 import io.peft4j.torch.TextModule;
+import java.io.DataOutputStream;
+import java.io.IOException;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -128,6 +130,13 @@ public final class AdaptableEmbedding extends AbstractBlock {
     public void initialize(NDManager manager, DataType dataType, Shape... inputShapes) {
         BFloat16.requireUsable("AdaptableEmbedding.initialize", dataType);
         super.initialize(manager, dataType, inputShapes);
+    }
+
+    /** {@inheritDoc} */
+    @Override
+    public void saveParameters(DataOutputStream os) throws IOException {
+        BFloat16.requireNone("AdaptableEmbedding.saveParameters", getParameters());
+        super.saveParameters(os);
     }
 
     /** {@inheritDoc} */

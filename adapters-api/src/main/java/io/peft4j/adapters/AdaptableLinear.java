@@ -13,6 +13,8 @@ import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
 import ai.djl.util.Preconditions;
 import io.peft4j.torch.BFloat16;
+import java.io.DataOutputStream;
+import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -89,6 +91,13 @@ public final class AdaptableLinear extends AbstractBlock {
     public void initialize(NDManager manager, DataType dataType, Shape... inputShapes) {
         BFloat16.requireUsable("AdaptableLinear.initialize", dataType);
         super.initialize(manager, dataType, inputShapes);
+    }
+
+    /** {@inheritDoc} */
+    @Override
+    public void saveParameters(DataOutputStream os) throws IOException {
+        BFloat16.requireNone("AdaptableLinear.saveParameters", getParameters());
+        super.saveParameters(os);
     }
 
     /** {@inheritDoc} */

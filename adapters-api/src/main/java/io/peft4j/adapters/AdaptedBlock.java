@@ -186,6 +186,7 @@ final class AdaptedBlock extends AbstractBaseBlock {
 
     @Override
     public void saveParameters(DataOutputStream out) throws IOException {
+        BFloat16.requireNone("a block's saveParameters", base.getParameters());
         synchronized (model) {
             model.requireUnmerged("saving the base with its adapters");
             base.saveParameters(out);

@@ -90,6 +90,7 @@ final class AdaptedLinear extends Linear {
 
     @Override
     public void saveParameters(DataOutputStream out) throws IOException {
+        BFloat16.requireNone("a block's saveParameters", base.getParameters());
         base.saveParameters(out);
     }
 

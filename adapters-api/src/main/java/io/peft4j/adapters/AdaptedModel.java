@@ -6,6 +6,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
+import io.peft4j.torch.BFloat16;
 import io.peft4j.torch.GradMode;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -437,12 +438,16 @@ public final class AdaptedModel implements AutoCloseable {
                                 attachment.size(),
                                 attachment.state().rank(),
                                 attachment.state().scaling(),
-                                attachment.weight().array().getDataType().toString()));
+                                typeName(attachment.weight().array())));
             }
         }
         Merge merged = merge;
         long kept = merged == null ? 0 : merged.keptBytes();
         return new AdapterSummary(trainable, all + trainable, rows, kept);
+    }
+
+    private static String typeName(NDArray weight) {
+        return BFloat16.isBFloat16(weight) ? "bfloat16" : weight.getDataType().toString();
     }
 
     /**

@@ -37,7 +37,10 @@ final class AdaptedStore extends ParameterStore {
             TextModule.compile(
                     """
                       def as_type_of(self, x: Tensor, like: Tensor) -> Tensor:
-                        return torch.to(x, like)
+                        return torch.to(x, ops.prim.dtype(like))
+                      # Added in the wider of the types, rounded once.
+                      def plus(self, x: Tensor, update: Tensor) -> Tensor:
+                        return torch.to(torch.add(x, update), ops.prim.dtype(x))
                     """);
 
     /** What was asked for; a model may ask on several devices. */
@@ -204,7 +207,7 @@ final class AdaptedStore extends ParameterStore {
         if (attachments.isEmpty()) {
             return Linear.linear(x, w, b).singletonOrThrow();
         }
-        if (!isFloat32(w)) {
+        if (needsFloat32(attachments, w)) {
             NDArray whole = effectiveWeight(use, weight, attachments, device, training);
             return Linear.linear(x, whole, b).singletonOrThrow();
         }
@@ -220,12 +223,22 @@ final class AdaptedStore extends ParameterStore {
                     return Linear.linear(x, whole, b).singletonOrThrow();
                 }
                 update.attach(scope);
-                y = y.add(update);
+                y = plus(scope, y, update);
             }
             y = b == null ? y : y.addi(b);
             y.attach(x.getManager());
             return y;
         }
+    }
+
+    private static boolean needsFloat32(List<Attachment> attachments, NDArray weight) {
+        return !isFloat32(weight)
+                && attachments.stream().anyMatch(a -> !a.state().computesInBaseType());
+    }
+
+    /** The sum of what the base gives and a state's update of it, in the base's type. */
+    private static NDArray plus(NDManager scope, NDArray y, NDArray update) {
+        return isFloat32(y) ? y.add(update) : KERNELS.call(scope, "plus", y, update);
     }
 
     /** An embedding's adapter has its own form for a linear layer that is tied to it. */
@@ -266,9 +279,13 @@ final class AdaptedStore extends ParameterStore {
         if (attachments == null) {
             return lookup.rows(target, ids, base(weight, device, training));
         }
+        NDArray table = base(weight, device, training);
+        if (needsFloat32(attachments, table)) {
+            NDArray whole = getValue(weight, device, training);
+            return lookup.rows(target, ids, Objects.requireNonNull(whole));
+        }
         read.add(weight);
         try (NDManager scope = target.newSubManager()) {
-            NDArray table = base(weight, device, training);
             NDArray matrix = attachments.get(0).weight().matrix(scope, table);
             NDArray rows = lookup.rows(scope, ids, table);
             NDArray y = rows;
@@ -285,7 +302,7 @@ final class AdaptedStore extends ParameterStore {
                     return lookup.rows(target, ids, Objects.requireNonNull(whole));
                 }
                 update.attach(scope);
-                y = y.add(update);
+                y = plus(scope, y, update);
             }
             y.attach(target);
             return y;

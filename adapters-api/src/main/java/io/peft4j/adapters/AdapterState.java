@@ -40,6 +40,9 @@ public interface AdapterState extends AutoCloseable {
      * method's dropout in training and without making W'. It must equal what {@link
      * #effectiveWeight} gives.
      *
+     * <p>Input, base and weight are float32, or of another type if {@link #computesInBaseType} is
+     * true. The update may have their type or float32.
+     *
      * @param x the input (…, in)
      * @param base the output of the frozen layer without its bias, x · Wᵀ (…, out)
      * @param weight the frozen weight W (out, in)
@@ -83,6 +86,20 @@ public interface AdapterState extends AutoCloseable {
     default @Nullable NDArray tiedUpdate(
             NDArray h, NDArray base, NDArray weight, ParameterStore store, boolean training) {
         return null;
+    }
+
+    /**
+     * Tells whether the fast forms take a base of any floating-point type: float32, float16,
+     * bfloat16 or float64. The parameters are float32 all the same. DJL's own operations on
+     * bfloat16 may end the process (see {@link io.peft4j.torch.BFloat16}), so these forms are
+     * kernels of {@link io.peft4j.torch.TextModule} that turn the parameters to the input's type; a
+     * gradient comes back in float32. If false, a base that is not float32 gets the effective
+     * weight, computed in float32 and rounded once.
+     *
+     * @return false, unless the method says otherwise
+     */
+    default boolean computesInBaseType() {
+        return false;
     }
 
     /**

@@ -2,6 +2,7 @@ package io.peft4j.adapters;
 
 import ai.djl.nn.Parameter;
 import io.peft4j.safetensors.SafetensorsFile;
+import io.peft4j.torch.Tensors;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -77,7 +78,7 @@ final class CompanionTensors {
         for (Map.Entry<String, BaseWeight> entry : baseWeights.entrySet()) {
             if (file.contains(entry.getKey())) {
                 float[] saved = file.toFloats(entry.getKey());
-                float[] here = entry.getValue().array().toFloatArray();
+                float[] here = Tensors.toFloats(entry.getValue().array());
                 if (!same(saved, here)) {
                     LOGGER.warn(
                             "{}: {} is not the weight of this base model; the adapter was trained"

@@ -3,6 +3,7 @@ package io.peft4j.adapters;
 import ai.djl.MalformedModelException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.initializer.Initializer;
@@ -96,7 +97,7 @@ final class ModelFile {
                 });
     }
 
-    /** A parameter takes an array only when it is initialised. */
+    /** A parameter takes an array only when it is initialised, of whatever type is asked for. */
     private void putArraysBack() {
         before.forEach(
                 (parameter, old) -> {
@@ -107,7 +108,7 @@ final class ModelFile {
                     parameter.close();
                     parameter.setShape(old.getShape());
                     parameter.setInitializer((manager, shape, type) -> old);
-                    parameter.initialize(old.getManager(), old.getDataType());
+                    parameter.initialize(old.getManager(), DataType.FLOAT32);
                     parameter.setInitializer(initializer);
                 });
     }

@@ -98,6 +98,11 @@ final class TokenRows implements AdapterState {
         return tiedUpdate(x, base, weight, store, training); // a head's table is no other
     }
 
+    @Override
+    public boolean computesInBaseType() {
+        return true;
+    }
+
     /** Tells whether both train a row of one number. */
     boolean overlaps(TokenRows other) {
         return !Collections.disjoint(indices, other.indices);

@@ -19,5 +19,5 @@
 
   # h (..., D), what the table projected it to (..., V)
   def projected(self, h: Tensor, base: Tensor, index: Tensor, rows: Tensor) -> Tensor:
-    change = torch.sub(torch.linear(h, rows), torch.index_select(base, -1, index))
+    change = torch.sub(torch.linear(h, torch.to(rows, ops.prim.dtype(h))), torch.index_select(base, -1, index))
     return torch.index_copy(torch.zeros_like(base), -1, index, change)

@@ -1,5 +1,6 @@
 package io.peft4j.cli;
 
+import io.peft4j.tuning.PeakMemory;
 import java.nio.file.Path;
 import java.util.List;
 

@@ -108,6 +108,13 @@ final class HyperParameters {
     @Option(names = "--no-shuffle", description = "Takes the rows in the file's order.")
     private boolean noShuffle;
 
+    @Option(
+            names = "--group-by-length",
+            description =
+                    "Puts rows of about the same length into a batch, which saves the time that"
+                            + " padding takes; the longest come first.")
+    private boolean groupByLength;
+
     private double learningRate = 2e-4;
     private double epochs = 1;
 
@@ -182,7 +189,8 @@ final class HyperParameters {
                         .optWeightDecay(weightDecay)
                         .optMaxGradNorm(maxGradNorm)
                         .optSeed(seed)
-                        .optShuffle(!noShuffle);
+                        .optShuffle(!noShuffle)
+                        .optGroupByLength(groupByLength);
         if (loraPlusRatio != null) {
             config.optLoraPlus(loraPlus(loraPlusRatio));
         }

@@ -8,6 +8,7 @@ import io.peft4j.tuning.AdapterTrainable;
 import io.peft4j.tuning.Evaluation;
 import io.peft4j.tuning.Example;
 import io.peft4j.tuning.LanguageModel;
+import io.peft4j.tuning.PeakMemory;
 import io.peft4j.tuning.SftTrainer;
 import io.peft4j.tuning.TrainingResult;
 import java.io.IOException;

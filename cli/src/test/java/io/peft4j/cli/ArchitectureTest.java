@@ -126,7 +126,7 @@ final class ArchitectureTest {
                     .that()
                     .resideOutsideOfPackages("io.peft4j.files..", "io.peft4j.testdata..")
                     .and()
-                    .doNotHaveFullyQualifiedName("io.peft4j.cli.PeakMemory") // writes to /proc
+                    .doNotHaveFullyQualifiedName("io.peft4j.tuning.PeakMemory") // writes to /proc
                     .and()
                     // writes into a checkpoint that is not yet published
                     .doNotHaveFullyQualifiedName("io.peft4j.tuning.TrainerState")

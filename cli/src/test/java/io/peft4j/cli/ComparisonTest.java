@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.gson.JsonObject;
 import io.peft4j.cli.ComparedRun.Point;
+import io.peft4j.tuning.PeakMemory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;

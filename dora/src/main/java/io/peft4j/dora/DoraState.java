@@ -134,6 +134,11 @@ final class DoraState extends LowRankState {
     }
 
     @Override
+    public boolean computesInBaseType() {
+        return true;
+    }
+
+    @Override
     public void weightChanged(NDArray weight) {
         super.weightChanged(weight);
         try (NDManager scope = weight.getManager().newSubManager()) {

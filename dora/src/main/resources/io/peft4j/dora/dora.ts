@@ -33,6 +33,13 @@
     return torch.mul(d, torch.unsqueeze(torch.div(torch.flatten(m), torch.sqrt(torch.clamp_min(n2, 1e-24))), 1))
 
   # (g - 1) base + g update, of base and update (…, out) and g (out), as g (base + update) - base: only the sum is
-  # kept for backward, in update's place.
+  # kept for backward, in update's place. In a narrower type g would lose the small changes of m, which g - 1
+  # keeps, and the difference would lose the update: there it is update + (g - 1) (base + update).
   def update(self, base: Tensor, update: Tensor, g: Tensor) -> Tensor:
-    return torch.sub_(torch.mul(torch.add_(update, base), g), base)
+    type = ops.prim.dtype(base)
+    if torch.eq(type, 6):
+      y = torch.sub_(torch.mul(torch.add_(update, base), g), base)
+    else:
+      u = torch.to(update, type)
+      y = torch.addcmul(u, torch.add(base, u), torch.to(torch.sub(g, 1.), type))
+    return y

@@ -53,6 +53,11 @@ final class LoraState extends LowRankState {
         return pair().applyTied(h, store, training);
     }
 
+    @Override
+    public boolean computesInBaseType() {
+        return true;
+    }
+
     /** The pair of the tied linear layer is this one the other way round. */
     @Override
     public Map<String, String> tiedKeys() {

@@ -2,9 +2,14 @@
   def delta(self, a: Tensor, b: Tensor, scaling: Tensor) -> Tensor:
     return torch.mul(torch.mm(torch.flatten(b, 1), torch.flatten(a, 1)), float(scaling))
 
-  # s (x a^T) b^T (…, out), of x (…, in)
+  # x a^T b^T (…, out), of x (…, in), in x's type
+  def through(self, x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    type = ops.prim.dtype(x)
+    return torch.linear(torch.linear(x, torch.to(a, type)), torch.to(b, type))
+
+  # s (x a^T) b^T (…, out)
   def update(self, x: Tensor, a: Tensor, b: Tensor, scaling: Tensor) -> Tensor:
-    return torch.mul(torch.linear(torch.linear(x, a), b), float(scaling))
+    return torch.mul((self).through(x, a, b), float(scaling))
 
   # rows of s a^T b^T (…, out), of ids (…)
   def rows(self, ids: Tensor, a: Tensor, b: Tensor, scaling: Tensor) -> Tensor:
@@ -16,8 +21,8 @@
 
   # dropped is x, or what dropout left of it: the initial pair is a part of the frozen weight and sees all of x.
   def update_since(self, x: Tensor, dropped: Tensor, a: Tensor, b: Tensor, a0: Tensor, b0: Tensor, scaling: Tensor) -> Tensor:
-    now = torch.linear(torch.linear(dropped, a), b)
-    start = torch.linear(torch.linear(x, a0), b0)
+    now = (self).through(dropped, a, b)
+    start = (self).through(x, a0, b0)
     return torch.mul(torch.sub(now, start), float(scaling))
 
   # One pair [a; a0], [b, -b0] of twice the rank for b a - b0 a0
@@ -30,4 +35,5 @@
 
   # s (h b) a (…, in), of h (…, out)
   def tied(self, h: Tensor, a: Tensor, b: Tensor, scaling: Tensor) -> Tensor:
-    return torch.mul(torch.matmul(torch.matmul(h, b), a), float(scaling))
+    type = ops.prim.dtype(h)
+    return torch.mul(torch.matmul(torch.matmul(h, torch.to(b, type)), torch.to(a, type)), float(scaling))

@@ -10,6 +10,7 @@ import ai.djl.training.ParameterStore;
 import io.peft4j.safetensors.Dtype;
 import io.peft4j.safetensors.ShardedSafetensors;
 import io.peft4j.torch.GradMode;
+import io.peft4j.torch.Tensors;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.FloatBuffer;
@@ -23,7 +24,12 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A causal language model: a {@link Decoder} with its weights, in float32.
+ * A causal language model: a {@link Decoder} with its weights, in float32, bfloat16 or float16.
+ *
+ * <p>In a 16-bit type the weights take half the memory, and activations are computed in it; norms,
+ * softmax, rotary positions and losses inside are float32, and so are logits, adapters and their
+ * gradients. The weights themselves are trained in float32 only. bfloat16 has the range of float32;
+ * float16 is finer but ends at 65504, so that gradients of real models may vanish in it.
  *
  * <p>All of a model's memory is freed by {@link #close}. A model may be read (logits, losses,
  * generation) by several threads at once; training and saving need it for themselves.
@@ -32,6 +38,7 @@ public final class CausalLm implements AutoCloseable {
 
     private volatile ModelConfig config;
     private final Dtype dtype;
+    private final Dtype computeDtype;
     private final CheckpointLayout layout;
     private final @Nullable Path source;
     private final NDManager manager;
@@ -41,11 +48,13 @@ public final class CausalLm implements AutoCloseable {
     private CausalLm(
             ModelConfig config,
             Dtype dtype,
+            Dtype computeDtype,
             CheckpointLayout layout,
             @Nullable Path source,
             Device device) {
         this.config = config;
         this.dtype = dtype;
+        this.computeDtype = computeDtype;
         this.layout = layout;
         this.source = source;
         manager = NDManager.newBaseManager(device, "PyTorch");
@@ -54,19 +63,39 @@ public final class CausalLm implements AutoCloseable {
     }
 
     /**
-     * Loads a Hugging Face directory: {@code config.json}, and {@code model.safetensors} or {@code
-     * model.safetensors.index.json} with its shards. F16 and BF16 become float32 exactly. The
-     * parameters require gradients until they are frozen; {@code Adapters.attach} does so.
+     * Loads a Hugging Face directory, to compute in float32: F16 and BF16 become float32 exactly.
      *
      * @param directory the directory
      * @param device where the weights will be
      * @return the model; close it
+     * @throws ModelConfigException as {@link #load(Path, Device, Dtype)}
+     * @throws CheckpointException as {@link #load(Path, Device, Dtype)}
+     * @throws IOException as {@link #load(Path, Device, Dtype)}
+     */
+    public static CausalLm load(Path directory, Device device) throws IOException {
+        return load(directory, device, Dtype.F32);
+    }
+
+    /**
+     * Loads a Hugging Face directory: {@code config.json}, and {@code model.safetensors} or {@code
+     * model.safetensors.index.json} with its shards. The weights go to the device a few megabytes
+     * at a time, so that loading takes little more memory than they do. A wider type is kept
+     * exactly, a narrower one rounded to, ties to even. The parameters require gradients until they
+     * are frozen; {@code Adapters.attach} does so.
+     *
+     * @param directory the directory
+     * @param device where the weights will be
+     * @param computeDtype what to keep the weights in and to compute in: F32, BF16 or F16
+     * @return the model; close it
      * @throws ModelConfigException if the config does not describe a supported model
      * @throws CheckpointException if tensors are missing, unexpected or misshaped; the message
      *     lists all of them
+     * @throws io.peft4j.torch.UnsupportedDtypeException if a model cannot compute in the type
      * @throws IOException if a file is missing, damaged or a Python pickle
      */
-    public static CausalLm load(Path directory, Device device) throws IOException {
+    public static CausalLm load(Path directory, Device device, Dtype computeDtype)
+            throws IOException {
+        WeightTypes.requireComputable("CausalLm.load", computeDtype);
         ModelConfig config = ModelConfig.read(directory.resolve("config.json"));
         try (ShardedSafetensors checkpoint = ShardedSafetensors.open(directory)) {
             CheckpointLayout layout = config.layoutOf(checkpoint);
@@ -74,7 +103,12 @@ public final class CausalLm implements AutoCloseable {
             Checkpoint.requireFits(checkpoint, tensors, config::isRedundant);
             CausalLm model =
                     new CausalLm(
-                            config, Checkpoint.commonDtype(checkpoint), layout, directory, device);
+                            config,
+                            Checkpoint.commonDtype(checkpoint),
+                            computeDtype,
+                            layout,
+                            directory,
+                            device);
             boolean loaded = false;
             try {
                 model.allocate();
@@ -113,8 +147,7 @@ public final class CausalLm implements AutoCloseable {
     }
 
     /**
-     * Creates a model with random weights: matrices are normal with the config's {@code
-     * initializer_range} as standard deviation, norms are ones, biases zeros.
+     * Creates a model with random weights, to compute in float32.
      *
      * @param config the config
      * @param device where the weights will be
@@ -122,7 +155,25 @@ public final class CausalLm implements AutoCloseable {
      * @return the model; close it
      */
     public static CausalLm create(ModelConfig config, Device device, long seed) {
-        CausalLm model = new CausalLm(config, Dtype.F32, CheckpointLayout.PLAIN, null, device);
+        return create(config, device, Dtype.F32, seed);
+    }
+
+    /**
+     * Creates a model with random weights: matrices are normal with the config's {@code
+     * initializer_range} as standard deviation, norms are ones, biases zeros.
+     *
+     * @param config the config
+     * @param device where the weights will be
+     * @param computeDtype what to keep the weights in and to compute in: F32, BF16 or F16
+     * @param seed decides the weights, on every machine alike up to their rounding
+     * @return the model; close it
+     * @throws io.peft4j.torch.UnsupportedDtypeException if a model cannot compute in the type
+     */
+    public static CausalLm create(
+            ModelConfig config, Device device, Dtype computeDtype, long seed) {
+        WeightTypes.requireComputable("CausalLm.create", computeDtype);
+        CausalLm model =
+                new CausalLm(config, Dtype.F32, computeDtype, CheckpointLayout.PLAIN, null, device);
         model.allocate();
         try (RowWriter writer = new RowWriter(model.manager)) {
             model.parameters()
@@ -159,7 +210,9 @@ public final class CausalLm implements AutoCloseable {
     /** Takes the memory of all parameters, without values. */
     private void allocate() {
         for (Parameter parameter : parameters().values()) {
-            parameter.setInitializer((owner, shape, type) -> owner.create(shape, type));
+            parameter.setInitializer(
+                    (owner, shape, type) ->
+                            Tensors.empty(owner, shape, WeightTypes.of(computeDtype)));
         }
         decoder.initialize(manager, DataType.FLOAT32, new Shape(1, 1));
     }
@@ -181,6 +234,15 @@ public final class CausalLm implements AutoCloseable {
      */
     public Dtype dtype() {
         return dtype;
+    }
+
+    /**
+     * Returns what the weights are kept and computed in.
+     *
+     * @return F32, BF16 or F16
+     */
+    public Dtype computeDtype() {
+        return computeDtype;
     }
 
     /**
@@ -237,7 +299,7 @@ public final class CausalLm implements AutoCloseable {
                 NDManager scope = owner.newSubManager()) {
             Weights weights = weights(scope, false);
             NDArray hidden = decoder.hidden(scope, weights, ids, attentionMask, null);
-            return decoder.project(owner, weights, hidden);
+            return decoder.logits(owner, weights, hidden);
         }
     }
 

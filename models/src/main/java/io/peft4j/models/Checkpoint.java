@@ -6,8 +6,9 @@ import ai.djl.ndarray.types.Shape;
 import io.peft4j.safetensors.Dtype;
 import io.peft4j.safetensors.TensorInfo;
 import io.peft4j.safetensors.TensorReader;
+import io.peft4j.torch.ElementTransfer;
+import io.peft4j.torch.ScalarType;
 import java.io.IOException;
-import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -16,7 +17,7 @@ import java.util.Objects;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
-/** Compares a checkpoint's tensors with the model's, and copies them in as float32. */
+/** Compares a checkpoint's tensors with the model's, and copies them in. */
 final class Checkpoint {
 
     private static final int LISTED = 20;
@@ -73,7 +74,8 @@ final class Checkpoint {
     }
 
     /**
-     * Copies every tensor, F16 and BF16 exactly, F64 rounded.
+     * Copies every tensor, a few megabytes at a time: exactly where the parameter is as wide, else
+     * rounded to the nearest value.
      *
      * @param reader the checkpoint
      * @param tensors its tensors by name
@@ -86,34 +88,21 @@ final class Checkpoint {
             Map<String, NDArray> targets,
             NDManager manager)
             throws IOException {
-        try (RowWriter writer = new RowWriter(manager)) {
+        try (ElementTransfer transfer = new ElementTransfer(manager)) {
             for (Map.Entry<String, StoredTensor> entry : tensors.entrySet()) {
-                List<NDArray> parts = new ArrayList<>();
-                for (String parameter : entry.getValue().parameters()) {
-                    parts.add(Objects.requireNonNull(targets.get(parameter), parameter));
+                TensorInfo tensor = reader.tensor(entry.getKey());
+                ScalarType stored = WeightTypes.of(tensor.dtype());
+                long begin = 0;
+                for (String name : entry.getValue().parameters()) {
+                    NDArray part = Objects.requireNonNull(targets.get(name), name);
+                    long from = begin;
+                    transfer.fill(
+                            part,
+                            stored,
+                            (first, bytes) -> reader.read(tensor, from + first, bytes));
+                    begin += part.size() * stored.bytes();
                 }
-                reader.forEachFloatChunk(
-                        reader.tensor(entry.getKey()),
-                        RowWriter.chunkElements(parts.get(0).getShape()),
-                        (first, values) -> put(writer, parts, first, values));
             }
-        }
-    }
-
-    /** Writes whole rows into tensors that lie one behind the other. */
-    private static void put(RowWriter writer, List<NDArray> parts, long first, FloatBuffer values) {
-        long begin = 0;
-        int end = values.limit();
-        for (NDArray part : parts) {
-            long left = begin + part.size() - first;
-            if (left > 0 && values.hasRemaining()) {
-                int count = (int) Math.min(left, values.remaining());
-                values.limit(values.position() + count);
-                writer.put(part, first - begin, values);
-                values.position(values.limit()).limit(end);
-                first += count;
-            }
-            begin += part.size();
         }
     }
 

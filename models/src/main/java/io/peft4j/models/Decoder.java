@@ -15,6 +15,7 @@ import io.peft4j.adapters.AdaptableLinear;
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.adapters.AdapterHost;
 import io.peft4j.adapters.BlockTree;
+import io.peft4j.torch.BFloat16;
 import io.peft4j.torch.Tensors;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -108,6 +109,14 @@ public final class Decoder extends NamedBlock implements AdapterHost {
 
     /** The parameters of one pass, with the adapters in effect now. */
     Weights weights(ParameterStore store, Device device, boolean training) {
+        NDArray table = body.embeddings().weight().getArray();
+        if (!table.getDevice().equals(device) && BFloat16.isBFloat16(table)) {
+            throw new IllegalArgumentException( // DJL would try to move them, and end the process
+                    "expected ids on "
+                            + table.getDevice()
+                            + " where the bfloat16 weights are, found them on "
+                            + device);
+        }
         AdaptedModel adapted = adapters;
         return new Weights(adapted == null ? store : adapted.store(store), device, training);
     }
@@ -188,7 +197,14 @@ public final class Decoder extends NamedBlock implements AdapterHost {
         }
     }
 
-    /** Projects hidden states (…, H) to logits (…, V), adapted if the head is. */
+    /** Projects hidden states (…, H) to logits (…, V) in float32, adapted if the head is. */
+    NDArray logits(NDManager owner, Weights weights, NDArray hidden) {
+        try (NDManager scope = owner.newSubManager()) {
+            return Tensors.float32(owner, project(scope, weights, hidden));
+        }
+    }
+
+    /** Projects hidden states (…, H) to logits (…, V) of their type, adapted if the head is. */
     NDArray project(NDManager owner, Weights weights, NDArray hidden) {
         AdaptableLinear own = head;
         NDArray logits =
@@ -212,7 +228,7 @@ public final class Decoder extends NamedBlock implements AdapterHost {
         NDArray tokens = inputs.size() > 1 ? inputs.get(1) : null;
         try (NDManager scope = owner.newSubManager()) {
             NDArray hidden = hidden(scope, weights, ids, tokens, null);
-            return new NDList(project(owner, weights, hidden));
+            return new NDList(logits(owner, weights, hidden));
         }
     }
 

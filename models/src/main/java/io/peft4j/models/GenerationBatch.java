@@ -39,7 +39,11 @@ final class GenerationBatch {
                 NDManager scope = model.manager().newSubManager();
                 KeyValueCache cache =
                         new KeyValueCache(
-                                scope, model.block().architecture(), rows.size(), capacity)) {
+                                scope,
+                                model.block().architecture(),
+                                WeightTypes.of(model.computeDtype()),
+                                rows.size(),
+                                capacity)) {
             while (rows.stream().anyMatch(row -> !row.isEnded())) {
                 step(scope, cache, padded ? first : null);
                 length++;
@@ -57,7 +61,7 @@ final class GenerationBatch {
             Weights weights = model.weights(step, false);
             NDArray hidden = model.block().hidden(step, weights, ids, tokens, cache);
             NDArray last = Kernels.DECODER.call(step, "last_token", hidden);
-            float[] logits = model.block().project(step, weights, last).toFloatArray();
+            float[] logits = model.block().logits(step, weights, last).toFloatArray();
             int size = logits.length / rows.size();
             for (int i = 0; i < rows.size(); i++) {
                 if (!rows.get(i).isEnded()) {

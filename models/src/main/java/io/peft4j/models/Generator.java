@@ -96,7 +96,7 @@ public final class Generator {
             NDArray input = step.create(ids, new Shape(1, ids.length));
             NDArray hidden = model.block().hidden(step, weights, input, null, cache);
             NDArray last = Kernels.DECODER.call(step, "last_token", hidden);
-            return model.block().project(step, weights, last).toFloatArray();
+            return model.block().logits(step, weights, last).toFloatArray();
         }
     }
 

@@ -3,8 +3,9 @@ package io.peft4j.models;
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.peft4j.torch.ScalarType;
+import io.peft4j.torch.Tensors;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -23,7 +24,8 @@ final class KeyValueCache implements AutoCloseable {
     private NDArray position;
     private int length;
 
-    KeyValueCache(NDManager parent, Architecture architecture, int batch, int capacity) {
+    KeyValueCache(
+            NDManager parent, Architecture architecture, ScalarType type, int batch, int capacity) {
         manager = parent.newSubManager();
         this.capacity = capacity;
         host = manager.newSubManager(Device.cpu());
@@ -37,8 +39,8 @@ final class KeyValueCache implements AutoCloseable {
                             architecture.headDim());
             layers.add(
                     new Layer(
-                            manager.create(shape, DataType.FLOAT32),
-                            manager.create(shape, DataType.FLOAT32)));
+                            Tensors.empty(manager, shape, type),
+                            Tensors.empty(manager, shape, type)));
         }
     }
 

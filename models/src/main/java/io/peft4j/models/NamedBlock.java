@@ -8,6 +8,8 @@ import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import io.peft4j.torch.BFloat16;
 import io.peft4j.torch.UnsupportedDtypeException;
+import java.io.DataOutputStream;
+import java.io.IOException;
 
 /**
  * A block whose parameters have their shapes from the start, so that inputs' shapes say nothing,
@@ -40,6 +42,18 @@ abstract class NamedBlock extends AbstractBlock {
     public void initialize(NDManager manager, DataType dataType, Shape... inputShapes) {
         BFloat16.requireUsable(getClass().getSimpleName() + ".initialize", dataType);
         super.initialize(manager, dataType, inputShapes);
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * @throws UnsupportedDtypeException if a parameter is bfloat16, which DJL's format does not
+     *     have
+     */
+    @Override
+    public void saveParameters(DataOutputStream os) throws IOException {
+        BFloat16.requireNone(getClass().getSimpleName() + ".saveParameters", getParameters());
+        super.saveParameters(os);
     }
 
     @Override

@@ -6,6 +6,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import io.peft4j.torch.GradMode;
 import io.peft4j.torch.Gradients;
+import io.peft4j.torch.ScalarType;
 import io.peft4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
 
@@ -81,7 +82,7 @@ final class NextTokenLoss {
             NDArray scale = host.create(1 / divisor);
             Routing routing = routing(step, tokens);
             NDArray picked = picked(step, weights, ids, tokens, labels, routing);
-            NDArray upstream = step.create(picked.getShape());
+            NDArray upstream = Tensors.empty(step, picked.getShape(), ScalarType.of(picked));
             for (int from = 0; from < labels.count(); from += chunkRows()) {
                 int to = Math.min(labels.count(), from + chunkRows());
                 try (NDManager scope = step.newSubManager()) {

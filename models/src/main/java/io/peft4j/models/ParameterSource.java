@@ -1,12 +1,10 @@
 package io.peft4j.models;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Parameter;
 import io.peft4j.safetensors.Dtype;
 import io.peft4j.safetensors.TensorSource;
-import io.peft4j.safetensors.TensorSources;
-import io.peft4j.torch.GradMode;
+import io.peft4j.torch.ElementTransfer;
 import java.io.IOException;
 import java.nio.channels.WritableByteChannel;
 import java.util.List;
@@ -14,7 +12,8 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * Float32 parameters on their way into one tensor of a file, a few rows at a time.
+ * Parameters on their way into one tensor of a file, a few megabytes at a time: exactly where the
+ * file's type is as wide as the model's, else rounded to the nearest value.
  *
  * @param dtype the element type in the file
  * @param shape the tensor's shape
@@ -35,22 +34,9 @@ record ParameterSource(Dtype dtype, List<Long> shape, List<Parameter> parameters
     @Override
     public void writeTo(WritableByteChannel channel) throws IOException {
         for (Parameter parameter : parameters) {
-            write(parameter, channel);
-        }
-    }
-
-    private void write(Parameter parameter, WritableByteChannel channel) throws IOException {
-        NDArray array = parameter.getArray();
-        long size = array.size();
-        int chunk = RowWriter.chunkElements(array.getShape());
-        long row = RowWriter.rowElements(array.getShape());
-        for (long first = 0; first < size; first += chunk) {
-            int count = (int) Math.min(chunk, size - first);
-            try (GradMode off = GradMode.disabled();
-                    NDManager scope = array.getManager().newSubManager()) {
-                NDArray rows = Kernels.rows(scope, array, first / row, (first + count) / row);
-                float[] values = rows.toFloatArray();
-                TensorSources.ofFloats(dtype, values, count).writeTo(channel);
+            NDArray array = parameter.getArray();
+            try (ElementTransfer transfer = new ElementTransfer(array.getManager())) {
+                transfer.write(array, WeightTypes.of(dtype), channel);
             }
         }
     }

@@ -111,6 +111,11 @@
       m = torch.unsqueeze(mask, 1)
     else:
       m = torch.unsqueeze(torch.repeat_interleave(mask, heads, 0), 1)
+    if torch.ne(ops.prim.dtype(m), ops.prim.dtype(q)):
+      # the lowest float32 rounds to minus infinity: back to the lowest finite number of q's type
+      m = torch.nan_to_num(torch.to(m, ops.prim.dtype(q)))
+    else:
+      pass
     o = torch.scaled_dot_product_attention(q, (self).share(k, q), (self).share(v, q), m, 0., False)
     return (self).unfold_heads(o, heads)
 

@@ -19,6 +19,7 @@ import io.peft4j.adapters.BlockTree;
 import io.peft4j.safetensors.Dtype;
 import io.peft4j.testdata.TestData;
 import io.peft4j.torch.GradMode;
+import io.peft4j.torch.ScalarType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -310,7 +311,8 @@ class FamilyGoldenTest {
                 NDManager scope = NDManager.newBaseManager(Device.cpu(), "PyTorch");
                 GradMode off = GradMode.disabled();
                 KeyValueCache cache =
-                        new KeyValueCache(scope, model.config().architecture(), 1, 20)) {
+                        new KeyValueCache(
+                                scope, model.config().architecture(), ScalarType.FLOAT32, 1, 20)) {
             NDArray ids = scope.create(text, new Shape(1, 20));
             float[] whole = model.logits(scope, ids, null).toFloatArray();
             long[] next = Arrays.copyOf(text, 7); // more than a window, or less, or none

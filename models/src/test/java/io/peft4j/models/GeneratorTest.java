@@ -11,6 +11,7 @@ import ai.djl.ndarray.types.Shape;
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.adapters.AdapterScope;
 import io.peft4j.torch.GradMode;
+import io.peft4j.torch.ScalarType;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -75,7 +76,8 @@ class GeneratorTest {
         try (NDManager scope = NDManager.newBaseManager(Device.cpu(), "PyTorch");
                 GradMode off = GradMode.disabled();
                 KeyValueCache cache =
-                        new KeyValueCache(scope, model.config().architecture(), 1, 20)) {
+                        new KeyValueCache(
+                                scope, model.config().architecture(), ScalarType.FLOAT32, 1, 20)) {
             NDArray ids = scope.create(text, new Shape(1, 20));
             float[] whole = model.logits(scope, ids, null).toFloatArray();
             long[] next = Arrays.copyOf(text, 7);

@@ -4,8 +4,10 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Parameter;
+import ai.djl.util.Pair;
+import ai.djl.util.PairList;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.ShortBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.util.EnumSet;
@@ -42,8 +44,6 @@ public final class BFloat16 {
                         return torch.to(torch.detach(x), 15, False, True, 0)
                       def widen(self, x: Tensor) -> Tensor:
                         return torch.to(torch.detach(x), 6, False, True, 0)
-                      def zeros(self, like: Tensor) -> Tensor:
-                        return torch.zeros_like(like, dtype=15, memory_format=0)
                     """);
 
     /** What the engine can make and convert to. */
@@ -60,19 +60,6 @@ public final class BFloat16 {
                     DataType.COMPLEX64);
 
     private static final int MAX_ARRAY = Integer.MAX_VALUE - 8;
-
-    /** Gives the bytes of a tensor, such as a range of a file. */
-    @FunctionalInterface
-    public interface BytesSource {
-        /**
-         * Reads the next bytes.
-         *
-         * @param firstByte where they begin, counted from the tensor's begin; may exceed 2 GiB
-         * @param destination a little-endian buffer to fill from its position to its limit
-         * @throws IOException if reading fails
-         */
-        void read(long firstByte, ByteBuffer destination) throws IOException;
-    }
 
     private BFloat16() {}
 
@@ -123,6 +110,27 @@ public final class BFloat16 {
     }
 
     /**
+     * Refuses to write parameters of bfloat16 in DJL's own format, which has no name for the type:
+     * what is written could not be read, and the attempt would end the process.
+     *
+     * @param where what writes them, such as {@code "Decoder.saveParameters"}
+     * @param parameters the parameters by name; those without values do not count
+     * @throws UnsupportedDtypeException if one is bfloat16
+     */
+    public static void requireNone(String where, PairList<String, Parameter> parameters) {
+        for (Pair<String, Parameter> parameter : parameters) {
+            Parameter value = parameter.getValue();
+            if (value.isInitialized() && isBFloat16(value.getArray())) {
+                throw new UnsupportedDtypeException(
+                        where
+                                + ": DJL's own format has no bfloat16, but "
+                                + parameter.getKey()
+                                + " is; save it as safetensors");
+            }
+        }
+    }
+
+    /**
      * Rounds an array to bfloat16: to the nearest value, ties to the even one, what exceeds the
      * largest finite value by half a step or more to infinity. Subnormal numbers and the sign of
      * zero stay. A NaN becomes a NaN, whose other bits are up to the processor.
@@ -145,10 +153,7 @@ public final class BFloat16 {
      * @return a bfloat16 array
      */
     public static NDArray zeros(NDManager owner, Shape shape) {
-        try (NDManager scope = owner.newSubManager()) {
-            NDArray like = scope.zeros(new Shape()).broadcast(shape); // one element of memory
-            return KERNELS.call(owner, "zeros", like);
-        }
+        return Tensors.zeros(owner, shape, ScalarType.BFLOAT16);
     }
 
     /**
@@ -194,11 +199,11 @@ public final class BFloat16 {
      * @return a bfloat16 array
      * @throws IOException if the source throws it, or does not fill its buffer
      */
-    public static NDArray read(NDManager owner, Shape shape, BytesSource source)
+    public static NDArray read(NDManager owner, Shape shape, ElementTransfer.BytesSource source)
             throws IOException {
         NDArray array = zeros(owner, shape);
-        try {
-            BFloat16Bits.fill(array, source);
+        try (ElementTransfer transfer = new ElementTransfer(owner)) {
+            transfer.fill(array, ScalarType.BFLOAT16, source);
             return array;
         } catch (IOException | RuntimeException e) {
             array.close();
@@ -225,8 +230,8 @@ public final class BFloat16 {
                             + "; use BFloat16.write(...)");
         }
         ShortBuffer bits = ShortBuffer.allocate((int) array.size());
-        try {
-            BFloat16Bits.forEach(array, bytes -> bits.put(bytes.asShortBuffer()));
+        try (ElementTransfer transfer = new ElementTransfer(array.getManager())) {
+            transfer.forEach(array, ScalarType.BFLOAT16, bytes -> bits.put(bytes.asShortBuffer()));
         } catch (IOException e) {
             throw new AssertionError("an array cannot fail to be written", e);
         }
@@ -244,13 +249,9 @@ public final class BFloat16 {
      */
     public static void write(NDArray array, WritableByteChannel channel) throws IOException {
         requireBFloat16("BFloat16.write", array);
-        BFloat16Bits.forEach(
-                array,
-                bytes -> {
-                    while (bytes.hasRemaining()) {
-                        channel.write(bytes);
-                    }
-                });
+        try (ElementTransfer transfer = new ElementTransfer(array.getManager())) {
+            transfer.write(array, ScalarType.BFLOAT16, channel);
+        }
     }
 
     /**

@@ -1,5 +1,6 @@
 package io.peft4j.torch;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -29,6 +30,14 @@ public final class Tensors {
                         return torch.clone(torch.detach(source))
                       def ones_like(self, x: Tensor) -> Tensor:
                         return torch.ones_like(torch.detach(x))
+                      # Memory format 0 is contiguous.
+                      def empty(self, like: Tensor, type: Tensor) -> Tensor:
+                        return torch.empty_like(like, dtype=int(type), memory_format=0)
+                      def zeros(self, like: Tensor, type: Tensor) -> Tensor:
+                        return torch.zeros_like(like, dtype=int(type), memory_format=0)
+                      # Type 6 is float32.
+                      def float32(self, x: Tensor) -> Tensor:
+                        return torch.contiguous(torch.to(x, 6))
                     """);
 
     private Tensors() {}
@@ -58,6 +67,62 @@ public final class Tensors {
     public static NDArray of(NDManager owner, long[] values, Shape shape) {
         try (NDArray inJava = owner.create(values, shape)) {
             return clone(owner, inJava);
+        }
+    }
+
+    /**
+     * Creates a tensor of a type, bfloat16 among them, whose elements are not set.
+     *
+     * @param owner the manager of the tensor, which also says on which device
+     * @param shape the shape
+     * @param type the type
+     * @return the tensor
+     */
+    public static NDArray empty(NDManager owner, Shape shape, ScalarType type) {
+        return make("empty", owner, shape, type);
+    }
+
+    /**
+     * Creates a tensor of zeros of a type, bfloat16 among them.
+     *
+     * @param owner the manager of the tensor, which also says on which device
+     * @param shape the shape
+     * @param type the type
+     * @return the tensor
+     */
+    public static NDArray zeros(NDManager owner, Shape shape, ScalarType type) {
+        return make("zeros", owner, shape, type);
+    }
+
+    private static NDArray make(String method, NDManager owner, Shape shape, ScalarType type) {
+        try (NDManager scope = owner.newSubManager();
+                NDManager host = scope.newSubManager(Device.cpu())) {
+            NDArray like = scope.zeros(new Shape()).broadcast(shape); // one element of memory
+            return KERNELS.call(owner, method, like, host.create(type.code()));
+        }
+    }
+
+    /**
+     * Widens or rounds a tensor to FLOAT32, with its history: a gradient comes back in the tensor's
+     * own type.
+     *
+     * @param owner the manager of the result
+     * @param source a floating-point tensor, also {@link BFloat16}
+     * @return a FLOAT32 tensor, which shares the memory of a contiguous FLOAT32 source
+     */
+    public static NDArray float32(NDManager owner, NDArray source) {
+        return KERNELS.call(owner, "float32", source);
+    }
+
+    /**
+     * Reads a tensor's elements as float32.
+     *
+     * @param source a floating-point tensor, also {@link BFloat16}, on any device
+     * @return the elements, row by row
+     */
+    public static float[] toFloats(NDArray source) {
+        try (NDArray wide = float32(source.getManager(), source)) {
+            return wide.toFloatArray();
         }
     }
 

@@ -10,7 +10,12 @@ public final class UnsupportedDtypeException extends IllegalArgumentException {
 
     private static final long serialVersionUID = 1L;
 
-    UnsupportedDtypeException(String message) {
+    /**
+     * Creates the exception.
+     *
+     * @param message which type, where, and what would be right
+     */
+    public UnsupportedDtypeException(String message) {
         super(message);
     }
 }

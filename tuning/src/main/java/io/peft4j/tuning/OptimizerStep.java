@@ -42,7 +42,7 @@ final class OptimizerStep implements AutoCloseable {
         this.beforeBatch = beforeBatch;
         this.parameters = new LinkedHashMap<>(parameters);
         totalSteps = RowOrder.totalSteps(examples.size(), config);
-        order = new RowOrder(examples.size(), config);
+        order = new RowOrder(examples.stream().mapToInt(Example::length).toArray(), config);
         coverage = new GradientCoverage(parameters);
         optimizer =
                 AdamW.builder()

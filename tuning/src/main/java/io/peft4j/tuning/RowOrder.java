@@ -1,7 +1,8 @@
 package io.peft4j.tuning;
 
-import java.util.Arrays;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Which rows an optimizer step takes: a function of the step alone, so that a resumed run goes on
@@ -18,11 +19,19 @@ final class RowOrder {
     private final boolean wholeEpochs;
     private final boolean shuffle;
     private final long seed;
+    private final @Nullable LengthGroups groups;
     private long cachedEpoch = -1;
     private int[] cached = {};
 
-    RowOrder(int rows, TrainingConfig config) {
-        this.rows = rows;
+    /**
+     * Creates an order.
+     *
+     * @param lengths the tokens of each row
+     * @param config the settings
+     */
+    RowOrder(int[] lengths, TrainingConfig config) {
+        rows = lengths.length;
+        groups = config.groupByLength() ? new LengthGroups(lengths, config.batchSize()) : null;
         rowsPerStep = config.batchSize() * config.gradientAccumulation();
         wholeEpochs = config.maxSteps().isEmpty();
         shuffle = config.shuffle();
@@ -63,24 +72,23 @@ final class RowOrder {
 
     private int[] epochOrder(long epoch) {
         if (epoch != cachedEpoch) {
-            int[] order = new int[rows];
-            Arrays.setAll(order, i -> i);
-            if (shuffle) {
-                permute(order, new SplittableRandom(Seeds.mix(seed, epoch)));
-            }
-            cached = order;
+            SplittableRandom random = new SplittableRandom(Seeds.mix(seed, epoch));
+            int[] order = shuffle ? permutation(rows, random) : IntStream.range(0, rows).toArray();
+            cached = groups == null ? order : groups.group(order, random);
             cachedEpoch = epoch;
         }
         return cached;
     }
 
     /** Fisher and Yates; of the generator only nextLong is used, whose algorithm is fixed. */
-    private static void permute(int[] order, SplittableRandom random) {
+    static int[] permutation(int length, SplittableRandom random) {
+        int[] order = IntStream.range(0, length).toArray();
         for (int i = order.length - 1; i > 0; i--) {
             int j = (int) Long.remainderUnsigned(random.nextLong(), i + 1L);
             int kept = order[i];
             order[i] = order[j];
             order[j] = kept;
         }
+        return order;
     }
 }

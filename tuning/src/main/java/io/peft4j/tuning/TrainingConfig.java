@@ -128,6 +128,15 @@ public final class TrainingConfig {
     }
 
     /**
+     * Returns whether rows of about the same length share a batch.
+     *
+     * @return false for the plain order
+     */
+    public boolean groupByLength() {
+        return settings.groupByLength;
+    }
+
+    /**
      * Returns after how many steps the held-out examples are evaluated, besides at the end.
      *
      * @return the steps; 0 for only at the end
@@ -205,6 +214,7 @@ public final class TrainingConfig {
         values.put("max_grad_norm", String.valueOf(settings.maxGradNorm));
         values.put("seed", String.valueOf(settings.seed));
         values.put("shuffle", String.valueOf(settings.shuffle));
+        values.put("group_by_length", String.valueOf(settings.groupByLength));
         return values;
     }
 
@@ -231,6 +241,7 @@ public final class TrainingConfig {
         private @Nullable LoraPlus loraPlus;
         private double maxGradNorm = 1;
         private long seed = 42;
+        private boolean groupByLength;
         private boolean shuffle = true;
         private int evalSteps;
         private int saveSteps;
@@ -254,6 +265,7 @@ public final class TrainingConfig {
             maxGradNorm = other.maxGradNorm;
             seed = other.seed;
             shuffle = other.shuffle;
+            groupByLength = other.groupByLength;
             evalSteps = other.evalSteps;
             saveSteps = other.saveSteps;
             keepCheckpoints = other.keepCheckpoints;
@@ -391,6 +403,18 @@ public final class TrainingConfig {
          */
         public Builder optShuffle(boolean random) {
             shuffle = random;
+            return this;
+        }
+
+        /**
+         * Sets whether rows of about the same length share a batch, so that little of it is
+         * padding; an epoch still takes every row once.
+         *
+         * @param group false unless set
+         * @return this builder
+         */
+        public Builder optGroupByLength(boolean group) {
+            groupByLength = group;
             return this;
         }
 

@@ -1,4 +1,4 @@
-package io.peft4j.cli;
+package io.peft4j.tuning;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -15,7 +15,7 @@ import java.util.regex.Pattern;
  * for one run of several, and the figure is marked as an estimate: the peak since the process
  * began, or what the Java heap alone holds.
  */
-final class PeakMemory {
+public final class PeakMemory {
 
     private static final Path CLEAR = Path.of("/proc/self/clear_refs");
     private static final Path STATUS = Path.of("/proc/self/status");
@@ -33,10 +33,14 @@ final class PeakMemory {
      * @param megabytes the peak
      * @param estimated whether it is less than exact
      */
-    record Figure(double megabytes, boolean estimated) {}
+    public record Figure(double megabytes, boolean estimated) {}
 
-    /** Begins a measurement. */
-    static PeakMemory start() {
+    /**
+     * Begins a measurement.
+     *
+     * @return the measurement
+     */
+    public static PeakMemory start() {
         // what earlier runs left on the heap is not this run's
         System.gc();
         try {
@@ -47,7 +51,12 @@ final class PeakMemory {
         }
     }
 
-    Figure read() {
+    /**
+     * Tells the peak since the beginning; the measurement goes on.
+     *
+     * @return the peak
+     */
+    public Figure read() {
         try {
             Matcher matcher = PEAK.matcher(Files.readString(STATUS));
             if (matcher.find()) {
