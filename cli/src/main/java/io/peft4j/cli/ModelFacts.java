@@ -41,7 +41,6 @@ final class ModelFacts {
         JsonArray targets = new JsonArray();
         config.defaultTargetModules().forEach(targets::add);
         facts.add("target_modules", targets);
-        facts.add("linear_modules", linearModules(config));
         facts.add("sites", sites(config));
         try (ShardedSafetensors file = ShardedSafetensors.open(directory)) {
             facts.add("tensors", TensorFacts.of(file));
@@ -57,24 +56,6 @@ final class ModelFacts {
         try (Tokenizer tokenizer = found.orElse(null)) {
             return tokenizer == null ? null : tokenizer.size() + " tokens";
         }
-    }
-
-    /** What all-linear takes, by name, and which of it the default targets take. */
-    private static JsonArray linearModules(ModelConfig config) {
-        Map<String, Integer> numbers = new LinkedHashMap<>();
-        for (String path : config.linearModules()) {
-            numbers.merge(path.substring(path.lastIndexOf('.') + 1), 1, Integer::sum);
-        }
-        JsonArray modules = new JsonArray();
-        numbers.forEach(
-                (name, number) -> {
-                    JsonObject module = new JsonObject();
-                    module.addProperty("all-linear", name);
-                    module.addProperty("number", number);
-                    module.addProperty("default", config.defaultTargetModules().contains(name));
-                    modules.add(module);
-                });
-        return modules;
     }
 
     /** The sites of an adapter with default targets. */

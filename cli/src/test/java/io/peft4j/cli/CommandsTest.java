@@ -391,22 +391,6 @@ final class CommandsTest {
     }
 
     @Test
-    void inspectTellsWhatAllLinearTakesOfAMixtureAndWhatTheDefaultDoes() {
-        JsonObject model = run("inspect", TestData.path("golden/mixtral/model"), "--json").json();
-        assertThat(model.get("linear_modules").toString())
-                .isEqualTo(
-                        "[{\"all-linear\":\"q_proj\",\"number\":2,\"default\":true},"
-                                + "{\"all-linear\":\"k_proj\",\"number\":2,\"default\":true},"
-                                + "{\"all-linear\":\"v_proj\",\"number\":2,\"default\":true},"
-                                + "{\"all-linear\":\"o_proj\",\"number\":2,\"default\":true},"
-                                + "{\"all-linear\":\"gate\",\"number\":2,\"default\":false},"
-                                + "{\"all-linear\":\"w1\",\"number\":16,\"default\":false},"
-                                + "{\"all-linear\":\"w3\",\"number\":16,\"default\":false},"
-                                + "{\"all-linear\":\"w2\",\"number\":16,\"default\":false}]");
-        assertThat(model.getAsJsonArray("sites")).hasSize(8);
-    }
-
-    @Test
     void generateContinuesAPromptAndStops() {
         Object[] flags = {
             "generate",

@@ -3,8 +3,6 @@ package io.peft4j.models;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import io.peft4j.adapters.AdaptableLinear;
-import io.peft4j.adapters.BlockTree;
 import io.peft4j.safetensors.Dtype;
 import io.peft4j.safetensors.TensorInfo;
 import io.peft4j.safetensors.TensorReader;
@@ -206,21 +204,6 @@ public final class ModelConfig {
      */
     public List<String> defaultTargetModules() {
         return family.targetModules();
-    }
-
-    /**
-     * Returns the linear layers that {@code all-linear} takes: all but the head. In a mixture these
-     * are also the router and each expert's, {@code w1}, {@code w2} and {@code w3}, whereas PEFT on
-     * transformers 5, which keeps experts as tensors of three axes, takes the attention's alone.
-     *
-     * @return dotted paths, in model order
-     */
-    public List<String> linearModules() {
-        return BlockTree.paths(new Decoder(architecture)).entrySet().stream()
-                .filter(entry -> entry.getValue() instanceof AdaptableLinear)
-                .map(Map.Entry::getKey)
-                .filter(path -> !path.equals(architecture.names().head()))
-                .toList();
     }
 
     /**
