@@ -73,7 +73,8 @@ final class UsageTest {
 
     @Test
     void noCommandIsRefusedWithTheCommands() {
-        assertRefused(CommandRun.of(), "say what to do: train, eval, generate, merge, inspect");
+        assertRefused(
+                CommandRun.of(), "say what to do: train, eval, generate, merge, convert, inspect");
     }
 
     @Test
