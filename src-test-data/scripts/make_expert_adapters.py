@@ -1,12 +1,15 @@
 #!/usr/bin/env python
 """Goldens of adapters on Mixtral's experts, by PEFT: a tiny checkpoint with random weights, adapters with random values,
-and the logits with each.
+the logits with each, and optimizer steps in which some experts see no token.
 
     python make_expert_adapters.py [--out DIR]      (default: the golden folder of this module)
 
 experts/model and experts/golden.safetensors (input_ids, logits); per case experts/<case>/{adapter_config.json,
 adapter_model.safetensors,golden.safetensors (logits)}. Those in FUSED were made on transformers' Mixtral, whose experts
 are two parameters of a layer, those in SINGLE on mixtral_ref, whose experts are modules, as on transformers 4.
+experts/steps.safetensors: two AdamW steps of two micro-batches each (ids.<step>.<micro>), the adapter before (start.*)
+and after each step (step1.*, step2.*), of the adapter experts/single_patterns. It has no router: the
+gradient of an expert's row there is 0 but for rounding while nobody chooses it, and Adam makes whole steps of that.
 """
 import argparse, json, os, sys
 
@@ -21,6 +24,7 @@ from safetensors.torch import load_file, save_file
 GOLDEN = os.path.join(HERE, "..", "src", "main", "resources", "golden")
 CONFIG = mg.MIXTRAL | {"hidden_size": 16, "intermediate_size": 12, "num_hidden_layers": 3, "num_attention_heads": 2,
                        "num_key_value_heads": 1, "num_local_experts": 4, "vocab_size": 64}
+DECAY = 0.1
 ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
 FUSED = {
     "fused_all": dict(r=3, lora_alpha=6, target_modules=ATTENTION,
@@ -79,6 +83,34 @@ def make(build, case, settings, ids, base, out, seed):
     print(case, {k: saved[k] for k in ("target_modules", "target_parameters", "rank_pattern", "alpha_pattern")})
 
 
+def steps(build, out):
+    """The first step sends tokens to more experts than the second: what only the first reached stays as it is."""
+    model = PeftModel.from_pretrained(build(), os.path.join(out, "single_patterns"), is_trainable=True).train()
+    names = {mg.save_key(n): p for n, p in model.named_parameters() if p.requires_grad}
+    gold = {"start." + n: p.detach().clone() for n, p in names.items()}
+    optimizer = torch.optim.AdamW(list(names.values()), lr=1e-2, weight_decay=DECAY)
+    reached = []
+    for step, rows in ((1, [[7, 50, 50], [21, 21, 7]]), (2, [[33, 33, 33], [33, 33, 33]])):
+        batches = [torch.tensor([row]) for row in rows]
+        optimizer.zero_grad(set_to_none=True)
+        for micro, ids in enumerate(batches):
+            gold[f"ids.{step}.{micro}"] = ids
+            loss = torch.nn.functional.cross_entropy(mg.forward(model, ids).logits[0, :-1], ids[0, 1:], reduction="sum")
+            (loss / 4).backward()
+        least = min(float(p.grad.abs().min()) for p in names.values() if p.grad is not None)
+        assert least > 1e-7, least  # ten times eps: rounding must not decide a step
+        reached.append({n for n, p in names.items() if p.grad is not None})
+        optimizer.step()
+        gold |= {f"step{step}." + n: p.detach().clone() for n, p in names.items()}
+    left = sorted(reached[0] - reached[1])
+    assert len(left) >= 12 and len(reached[1] - reached[0]) >= 6, (len(left), len(reached[1] - reached[0]))
+    for n in left:
+        assert torch.equal(gold["step1." + n], gold["step2." + n]), n
+    save_file({k: v.contiguous() for k, v in gold.items()}, os.path.join(out, "steps.safetensors"))
+    print("steps: reached", len(reached[0]), "then", len(reached[1]), "of", len(names), "; only at first", len(left),
+          "only then", len(reached[1] - reached[0]))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", default=GOLDEN)
@@ -100,6 +132,7 @@ def main():
         make(fused, case, settings, ids, base, out, 51 + i)
     for i, (case, settings) in enumerate(SINGLE.items()):
         make(single, case, settings, ids, base, out, 71 + i)
+    steps(single, out)
 
 
 if __name__ == "__main__":
