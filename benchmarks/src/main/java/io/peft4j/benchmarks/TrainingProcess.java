@@ -58,7 +58,7 @@ public final class TrainingProcess implements TrainingObserver {
         String dtype = arguments[3];
         int steps = Integer.parseInt(arguments[4]);
         TrainingProcess times = new TrainingProcess();
-        Path output = Files.createTempDirectory("benchmark");
+        Path output = adapter.resolveSibling("trained");
         // a first measurement is that of loading
         PeakMemory loading = PeakMemory.start();
         try (CausalLm model = load(modelDirectory, dtype);

@@ -44,6 +44,15 @@ final class SideBySideTest {
     }
 
     @Test
+    void aBatchThatIsNoneIsRefused() {
+        int exit =
+                new CommandLine(new SideBySide())
+                        .execute("--models=smoke", "--batches=2by16", "--work=" + work);
+
+        assertThat(exit).isEqualTo(2);
+    }
+
+    @Test
     void timesOfOtherWorkAreNotCompared() {
         Comparison result = new Comparison(new Workload("smoke", "lora", "float32", 2, 16));
         result.ours().add(measurement(5.0));
