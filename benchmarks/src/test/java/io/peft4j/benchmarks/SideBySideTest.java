@@ -11,20 +11,23 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
 final class SideBySideTest {
 
     @TempDir private Path work;
 
-    @Test
-    void aSmallShapeIsTimedAndReported() throws Exception {
+    @ParameterizedTest
+    @ValueSource(strings = {"float32", "bfloat16"})
+    void aSmallShapeIsTimedAndReported(String dtype) throws Exception {
         int exit =
                 new CommandLine(new SideBySide())
                         .execute(
                                 "--models=smoke",
                                 "--methods=lora",
-                                "--dtypes=float32",
+                                "--dtypes=" + dtype,
                                 "--batches=2x16",
                                 "--rounds=1",
                                 "--steps=2",
