@@ -166,15 +166,18 @@ public final class AdaptedModel implements AutoCloseable {
     public synchronized Adapter load(String name, Path directory) throws IOException {
         requireUnmerged("loading an adapter");
         requireNew(name);
-        Adapter adapter = create(name, Adapters.readConfig(directory), 0);
-        try {
-            adapter.load(directory);
-        } catch (IOException | RuntimeException | Error e) {
-            adapter.delete();
-            throw e;
+        try (OpenAdapter opened = OpenAdapter.open(directory, base)) {
+            SavedAdapter saved = opened.content();
+            Adapter adapter = create(name, Adapters.read(saved.config()), 0);
+            try {
+                adapter.load(directory, saved, true);
+            } catch (IOException | RuntimeException | Error e) {
+                adapter.delete();
+                throw e;
+            }
+            register(adapter);
+            return adapter;
         }
-        register(adapter);
-        return adapter;
     }
 
     private Adapter create(String name, AdapterConfig config, long seed) {
@@ -207,7 +210,8 @@ public final class AdaptedModel implements AutoCloseable {
                 owner,
                 shared,
                 attachments,
-                new ProvenanceLog(name, config, this::baseFingerprint));
+                new ProvenanceLog(name, config, this::baseFingerprint),
+                base);
     }
 
     private static Attachment attach(

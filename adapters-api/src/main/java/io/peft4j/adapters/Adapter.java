@@ -2,6 +2,7 @@ package io.peft4j.adapters;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import io.peft4j.torch.GradMode;
@@ -28,6 +29,7 @@ public final class Adapter {
     private final Set<Parameter> fixed;
 
     private final ProvenanceLog provenance;
+    private final Block base;
 
     /** The model's own hold on the adapter, and one for each scope or forward that uses it. */
     private final AtomicInteger holds = new AtomicInteger(1);
@@ -42,7 +44,8 @@ public final class Adapter {
             NDManager owner,
             Map<String, Parameter> shared,
             List<Attachment> attachments,
-            ProvenanceLog provenance) {
+            ProvenanceLog provenance,
+            Block base) {
         this.name = name;
         this.config = config;
         this.owner = owner;
@@ -53,6 +56,7 @@ public final class Adapter {
                         .filter(p -> !p.requiresGradient())
                         .collect(Collectors.toUnmodifiableSet());
         this.provenance = provenance;
+        this.base = base;
     }
 
     /**
@@ -157,10 +161,18 @@ public final class Adapter {
      * @throws IOException if the files cannot be read
      */
     public void load(Path directory) throws IOException {
+        try (OpenAdapter opened = OpenAdapter.open(directory, base)) {
+            load(directory, opened.content(), true);
+        }
+    }
+
+    /** Loads what was opened of a directory. */
+    LoadReport load(Path directory, SavedAdapter saved, boolean strict) throws IOException {
         try (Hold use = inUse()) {
             requireUnmerged("loading into it");
-            AdapterFiles.load(directory, shared, attachments, true);
+            LoadReport report = AdapterFiles.load(saved, shared, attachments, strict);
             provenance.loaded(directory);
+            return report;
         }
     }
 
@@ -173,11 +185,8 @@ public final class Adapter {
      * @throws IOException if the files cannot be read
      */
     public LoadReport loadLeniently(Path directory) throws IOException {
-        try (Hold use = inUse()) {
-            requireUnmerged("loading into it");
-            LoadReport report = AdapterFiles.load(directory, shared, attachments, false);
-            provenance.loaded(directory);
-            return report;
+        try (OpenAdapter opened = OpenAdapter.open(directory, base)) {
+            return load(directory, opened.content(), false);
         }
     }
 

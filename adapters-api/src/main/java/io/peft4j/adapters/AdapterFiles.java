@@ -10,7 +10,6 @@ import io.peft4j.files.AtomicFiles;
 import io.peft4j.safetensors.Dtype;
 import io.peft4j.safetensors.SafetensorsFile;
 import io.peft4j.safetensors.SafetensorsWriter;
-import io.peft4j.safetensors.TensorInfo;
 import io.peft4j.safetensors.TensorSource;
 import io.peft4j.safetensors.TensorSources;
 import io.peft4j.text.StrictJson;
@@ -25,6 +24,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /** PEFT's directory format: {@code adapter_config.json} and {@code adapter_model.safetensors}. */
 final class AdapterFiles {
@@ -69,7 +69,6 @@ final class AdapterFiles {
             List<Attachment> attachments,
             Provenance provenance)
             throws IOException {
-        Files.createDirectories(directory);
         Map<String, TensorSource> tensors = new LinkedHashMap<>();
         shared.forEach((key, parameter) -> tensors.put(key, source(parameter)));
         for (Attachment attachment : attachments) {
@@ -85,6 +84,17 @@ final class AdapterFiles {
                                             TensorSources.ofFloats(
                                                     Dtype.F32, copy.values(), copy.shape())));
         }
+        write(directory, config, tensors, provenance);
+    }
+
+    /** Writes an adapter's files, all of them or, on an error, none. */
+    static void write(
+            Path directory,
+            PeftConfig config,
+            Map<String, TensorSource> tensors,
+            @Nullable Provenance provenance)
+            throws IOException {
+        Files.createDirectories(directory);
         Map<Path, AtomicFiles.ChannelWriter> files = new LinkedHashMap<>();
         files.put(
                 directory.resolve(TENSORS),
@@ -99,7 +109,9 @@ final class AdapterFiles {
                         channel.write(bytes);
                     }
                 });
-        ProvenanceFile.add(files, directory, provenance);
+        if (provenance != null) {
+            ProvenanceFile.add(files, directory, provenance);
+        }
         AtomicFiles.writeTogether(files);
     }
 
@@ -122,7 +134,7 @@ final class AdapterFiles {
 
     /** Copies the saved tensors into the parameters, all of them or, on an error, none. */
     static LoadReport load(
-            Path directory,
+            SavedAdapter saved,
             Map<String, Parameter> shared,
             List<Attachment> attachments,
             boolean strict)
@@ -130,24 +142,22 @@ final class AdapterFiles {
         Map<String, Parameter> parameters = new LinkedHashMap<>(shared);
         attachments.forEach(attachment -> parameters.putAll(attachment.parameters()));
         CompanionTensors companions = new CompanionTensors(attachments, parameters);
-        try (SafetensorsFile file = openTensors(directory)) {
-            LoadReport report = compare(file, parameters, companions);
-            if (!report.mismatched().isEmpty() || (strict && !report.isComplete())) {
-                throw new AdapterMismatchException(file.path(), report, parameters.keySet());
-            }
-            Map<Parameter, float[]> values = new LinkedHashMap<>();
-            for (Map.Entry<String, Parameter> entry : parameters.entrySet()) {
-                if (file.contains(entry.getKey())) {
-                    values.put(entry.getValue(), file.toFloats(entry.getKey()));
-                }
-            }
-            companions.compareBase(file);
-            values.forEach(AdapterFiles::fill);
-            return report;
+        LoadReport report = compare(saved, parameters, companions);
+        if (!report.mismatched().isEmpty() || (strict && !report.isComplete())) {
+            throw new AdapterMismatchException(saved.source(), report, parameters.keySet());
         }
+        Map<Parameter, float[]> values = new LinkedHashMap<>();
+        for (Map.Entry<String, Parameter> entry : parameters.entrySet()) {
+            if (saved.contains(entry.getKey())) {
+                values.put(entry.getValue(), saved.values(entry.getKey()));
+            }
+        }
+        companions.compareBase(saved);
+        values.forEach(AdapterFiles::fill);
+        return report;
     }
 
-    private static SafetensorsFile openTensors(Path directory) throws IOException {
+    static SafetensorsFile openTensors(Path directory) throws IOException {
         Path file = directory.resolve(TENSORS);
         Path pickle = directory.resolve("adapter_model.bin");
         if (!Files.exists(file) && Files.exists(pickle)) {
@@ -162,11 +172,11 @@ final class AdapterFiles {
     }
 
     private static LoadReport compare(
-            SafetensorsFile file, Map<String, Parameter> parameters, CompanionTensors companions)
+            SavedAdapter saved, Map<String, Parameter> parameters, CompanionTensors companions)
             throws IOException {
         LoadReport.Builder report = new LoadReport.Builder();
         for (Map.Entry<String, Parameter> entry : parameters.entrySet()) {
-            TensorInfo found = file.find(entry.getKey());
+            SavedAdapter.Tensor found = saved.tensors().get(entry.getKey());
             Shape expected = entry.getValue().getShape();
             if (found == null) {
                 report.missing(entry.getKey());
@@ -179,12 +189,12 @@ final class AdapterFiles {
                                 + new Shape(found.shape()));
             }
         }
-        for (String name : file.names()) {
+        for (String name : saved.tensors().keySet()) {
             if (!parameters.containsKey(name) && !companions.contains(name)) {
                 report.unexpected(name);
             }
         }
-        companions.compareCopies(file, report);
+        companions.compareCopies(saved, report);
         return report.build();
     }
 

@@ -2,7 +2,6 @@ package io.peft4j.adapters;
 
 import io.peft4j.text.NearestNames;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.Collection;
 import java.util.List;
 import java.util.StringJoiner;
@@ -15,8 +14,18 @@ public final class AdapterMismatchException extends IOException {
 
     private final transient LoadReport report;
 
-    AdapterMismatchException(Path file, LoadReport report, Collection<String> known) {
-        super(message(file, report, known));
+    /**
+     * Says what does not fit, for an {@link AdapterHost}.
+     *
+     * @param source the file
+     * @param report the differences, of which there is at least one
+     */
+    public AdapterMismatchException(String source, LoadReport report) {
+        this(source, report, List.of());
+    }
+
+    AdapterMismatchException(String source, LoadReport report, Collection<String> known) {
+        super(message(source, report, known));
         this.report = report;
     }
 
@@ -29,7 +38,7 @@ public final class AdapterMismatchException extends IOException {
         return report;
     }
 
-    private static String message(Path file, LoadReport report, Collection<String> known) {
+    private static String message(String file, LoadReport report, Collection<String> known) {
         StringJoiner parts = new StringJoiner("; ", file + " does not fit the model: ", "");
         add(parts, "missing", report.missing());
         List<String> unexpected =

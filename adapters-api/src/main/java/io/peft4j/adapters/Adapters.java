@@ -188,7 +188,28 @@ public final class Adapters {
      * @throws IOException if the file cannot be read
      */
     public static AdapterConfig readConfig(Path directory) throws IOException {
-        PeftConfig config = AdapterFiles.readConfig(directory);
+        return read(AdapterFiles.readConfig(directory));
+    }
+
+    /**
+     * Reads the settings of a saved adapter in the names of a model's modules, which are those of
+     * the file unless the model is an {@link AdapterHost} that says otherwise.
+     *
+     * @param base the model's root block
+     * @param directory a directory in PEFT's format
+     * @return the settings that {@link #load} would attach
+     * @throws AdapterConfigException as {@link #readConfig(Path)}, or if the model does not have
+     *     what they are about
+     * @throws AdapterMismatchException if the tensors are not those of the settings
+     * @throws IOException if the files cannot be read
+     */
+    public static AdapterConfig readConfig(Block base, Path directory) throws IOException {
+        try (OpenAdapter opened = OpenAdapter.open(directory, base)) {
+            return read(opened.content().config());
+        }
+    }
+
+    static AdapterConfig read(PeftConfig config) {
         List<String> known = new ArrayList<>();
         for (AdapterMethod method : ServiceLoader.load(AdapterMethod.class)) {
             if (method.recognises(config)) {

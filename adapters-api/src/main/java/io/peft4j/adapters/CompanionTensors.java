@@ -1,7 +1,6 @@
 package io.peft4j.adapters;
 
 import ai.djl.nn.Parameter;
-import io.peft4j.safetensors.SafetensorsFile;
 import io.peft4j.torch.Tensors;
 import java.io.IOException;
 import java.util.Arrays;
@@ -56,13 +55,13 @@ final class CompanionTensors {
     }
 
     /** Reports second copies that differ from the first. */
-    void compareCopies(SafetensorsFile file, LoadReport.Builder report) throws IOException {
+    void compareCopies(SavedAdapter saved, LoadReport.Builder report) throws IOException {
         for (Map.Entry<String, Attachment.TiedCopy> entry : tiedCopies.entrySet()) {
             Attachment.TiedCopy copy = entry.getValue();
-            if (file.contains(entry.getKey())
-                    && file.contains(copy.ownKey())
+            if (saved.contains(entry.getKey())
+                    && saved.contains(copy.ownKey())
                     && !Arrays.equals(
-                            file.toFloats(entry.getKey()), copy.of(file.toFloats(copy.ownKey())))) {
+                            saved.values(entry.getKey()), copy.of(saved.values(copy.ownKey())))) {
                 report.mismatched(
                         entry.getKey()
                                 + " expected "
@@ -74,16 +73,16 @@ final class CompanionTensors {
     }
 
     /** Logs a warning for each saved base weight that is not the model's. */
-    void compareBase(SafetensorsFile file) throws IOException {
+    void compareBase(SavedAdapter saved) throws IOException {
         for (Map.Entry<String, BaseWeight> entry : baseWeights.entrySet()) {
-            if (file.contains(entry.getKey())) {
-                float[] saved = file.toFloats(entry.getKey());
+            if (saved.contains(entry.getKey())) {
+                float[] trainedOn = saved.values(entry.getKey());
                 float[] here = Tensors.toFloats(entry.getValue().array());
-                if (!same(saved, here)) {
+                if (!same(trainedOn, here)) {
                     LOGGER.warn(
                             "{}: {} is not the weight of this base model; the adapter was trained"
                                     + " on another base",
-                            file.path(),
+                            saved.source(),
                             entry.getKey());
                 }
             }

@@ -5,6 +5,8 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -21,6 +23,18 @@ import org.jspecify.annotations.Nullable;
  * @param json the object; not to be changed
  */
 public record PeftConfig(String source, JsonObject json) {
+
+    /**
+     * Reads a directory's settings, of whatever method.
+     *
+     * @param directory a directory in PEFT's format
+     * @return the content of its {@code adapter_config.json}
+     * @throws AdapterConfigException if it is no JSON object
+     * @throws IOException if the file cannot be read
+     */
+    public static PeftConfig read(Path directory) throws IOException {
+        return AdapterFiles.readConfig(directory);
+    }
 
     /**
      * Reads a text.

@@ -6,11 +6,12 @@ import io.peft4j.safetensors.SafetensorsWriter;
 import io.peft4j.safetensors.TensorSource;
 import io.peft4j.safetensors.TensorSources;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** Rewrites the tensors of a saved adapter with one of them changed. */
+/** Rewrites a saved adapter with one of its tensors changed. */
 final class SavedTensors {
 
     private SavedTensors() {}
@@ -20,6 +21,9 @@ final class SavedTensors {
         Map<String, TensorSource> tensors = read(from, key, by);
         SafetensorsWriter.write(
                 to.resolve(AdapterFiles.TENSORS), tensors, SafetensorsWriter.PYTORCH);
+        if (!from.equals(to)) {
+            Files.copy(from.resolve(AdapterFiles.CONFIG), to.resolve(AdapterFiles.CONFIG));
+        }
     }
 
     /** Adds a tensor of one element. */

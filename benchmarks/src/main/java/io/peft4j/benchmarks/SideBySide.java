@@ -89,6 +89,11 @@ public final class SideBySide implements Callable<Integer> {
         List<Workload> workloads = new ArrayList<>();
         for (String dtype : dtypes) {
             for (String batch : batches) {
+                if (!batch.matches("[1-9]\\d{0,5}x[1-9]\\d{0,5}")) {
+                    throw new CommandLine.ParameterException(
+                            new CommandLine(this),
+                            "--batches: expected rows x tokens such as 2x256, found " + batch);
+                }
                 int[] size = Arrays.stream(batch.split("x")).mapToInt(Integer::parseInt).toArray();
                 for (String method : methods) {
                     workloads.add(new Workload(model, method, dtype, size[0], size[1]));

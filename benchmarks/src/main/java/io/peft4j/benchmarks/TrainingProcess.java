@@ -6,6 +6,7 @@ import com.sun.management.OperatingSystemMXBean;
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.adapters.Adapters;
 import io.peft4j.models.CausalLm;
+import io.peft4j.safetensors.Dtype;
 import io.peft4j.torch.TorchRuntime;
 import io.peft4j.tuning.AdapterTrainable;
 import io.peft4j.tuning.Example;
@@ -57,7 +58,7 @@ public final class TrainingProcess implements TrainingObserver {
         String dtype = arguments[3];
         int steps = Integer.parseInt(arguments[4]);
         TrainingProcess times = new TrainingProcess();
-        Path output = Files.createTempDirectory("benchmark");
+        Path output = adapter.resolveSibling("trained");
         // a first measurement is that of loading
         PeakMemory loading = PeakMemory.start();
         try (CausalLm model = load(modelDirectory, dtype);
@@ -98,10 +99,16 @@ public final class TrainingProcess implements TrainingObserver {
     }
 
     private static CausalLm load(Path directory, String dtype) throws IOException {
-        if (!dtype.equals("float32")) {
-            throw new IllegalArgumentException("no base weights in " + dtype);
-        }
-        return CausalLm.load(directory, Device.cpu());
+        return CausalLm.load(
+                directory,
+                Device.cpu(),
+                switch (dtype) {
+                    case "float32" -> Dtype.F32;
+                    case "bfloat16" -> Dtype.BF16;
+                    default ->
+                            throw new IllegalArgumentException(
+                                    "expected float32 or bfloat16, found " + dtype);
+                });
     }
 
     private static List<Example> rows(Path file) throws IOException {

@@ -11,20 +11,23 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
 final class SideBySideTest {
 
     @TempDir private Path work;
 
-    @Test
-    void aSmallShapeIsTimedAndReported() throws Exception {
+    @ParameterizedTest
+    @ValueSource(strings = {"float32", "bfloat16"})
+    void aSmallShapeIsTimedAndReported(String dtype) throws Exception {
         int exit =
                 new CommandLine(new SideBySide())
                         .execute(
                                 "--models=smoke",
                                 "--methods=lora",
-                                "--dtypes=float32",
+                                "--dtypes=" + dtype,
                                 "--batches=2x16",
                                 "--rounds=1",
                                 "--steps=2",
@@ -41,6 +44,15 @@ final class SideBySideTest {
         assertThat(ours.getAsJsonArray("losses")).hasSize(3);
         assertThat(ours.getAsJsonArray("seconds")).hasSize(2);
         assertThat(result.get("gemmSeconds").getAsDouble()).isPositive();
+    }
+
+    @Test
+    void aBatchThatIsNoneIsRefused() {
+        int exit =
+                new CommandLine(new SideBySide())
+                        .execute("--models=smoke", "--batches=2by16", "--work=" + work);
+
+        assertThat(exit).isEqualTo(2);
     }
 
     @Test

@@ -4,7 +4,9 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.peft4j.adapters.AdapterConfig;
 import io.peft4j.adapters.Adapters;
+import io.peft4j.adapters.PeftConfig;
 import io.peft4j.lora.LowRankConfig;
+import io.peft4j.models.ExpertAdapters;
 import io.peft4j.safetensors.ShardedSafetensors;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -16,21 +18,16 @@ final class AdapterFacts {
     private AdapterFacts() {}
 
     static JsonObject of(Path directory, @Nullable Path base) throws IOException {
-        AdapterConfig config = Adapters.readConfig(directory);
-        JsonObject peft = config.toPeft().json();
         JsonObject facts = new JsonObject();
         facts.addProperty("kind", "adapter");
-        facts.addProperty("method", config.method());
-        if (config instanceof LowRankConfig lowRank) {
-            facts.addProperty("rank", lowRank.rank());
-            facts.addProperty("alpha", lowRank.alpha());
-            facts.addProperty("scaling", lowRank.scaling(""));
-            facts.addProperty("rslora", lowRank.rsLora());
-            facts.addProperty("dropout", lowRank.dropout());
-        }
+        JsonObject peft =
+                ExpertAdapters.isFused(directory)
+                        ? fused(facts, PeftConfig.read(directory))
+                        : config(facts, Adapters.readConfig(directory));
         for (String key :
                 new String[] {
                     "target_modules",
+                    "target_parameters",
                     "exclude_modules",
                     "layers_to_transform",
                     "layers_pattern",
@@ -49,5 +46,32 @@ final class AdapterFacts {
         }
         ProvenanceFacts.ofAdapter(facts, directory, base);
         return facts;
+    }
+
+    private static JsonObject config(JsonObject facts, AdapterConfig config) {
+        facts.addProperty("method", config.method());
+        if (config instanceof LowRankConfig lowRank) {
+            facts.addProperty("rank", lowRank.rank());
+            facts.addProperty("alpha", lowRank.alpha());
+            facts.addProperty("scaling", lowRank.scaling(""));
+            facts.addProperty("rslora", lowRank.rsLora());
+            facts.addProperty("dropout", lowRank.dropout());
+        }
+        return config.toPeft().json();
+    }
+
+    /** Which modules' settings these are cannot be told without the model. */
+    private static JsonObject fused(JsonObject facts, PeftConfig config) {
+        int rank = config.integer("r").orElse(8);
+        double alpha = config.number("lora_alpha").orElse(8.0);
+        boolean rsLora = config.flag("use_rslora");
+        facts.addProperty("method", config.flag("use_dora") ? "dora" : "lora");
+        facts.addProperty("experts", "fused");
+        facts.addProperty("rank", rank);
+        facts.addProperty("alpha", alpha);
+        facts.addProperty("scaling", alpha / (rsLora ? Math.sqrt(rank) : rank));
+        facts.addProperty("rslora", rsLora);
+        facts.addProperty("dropout", config.number("lora_dropout").orElse(0.0));
+        return config.json();
     }
 }

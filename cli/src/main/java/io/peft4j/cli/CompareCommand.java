@@ -92,8 +92,10 @@ final class CompareCommand implements Callable<Integer> {
         Inputs inputs = inputs(target);
         PrintWriter err = spec.commandLine().getErr();
         Comparison comparison;
-        try (LoadedModel loaded = LoadedModel.open(inputs.model(), null, compute.place(), err);
+        double tolerance;
+        try (LoadedModel loaded = LoadedModel.open(inputs.model(), null, compute, err);
                 GracefulStop stop = GracefulStop.begin()) {
+            tolerance = MergeCheck.tolerance(loaded.model().computeDtype());
             MeasuredRuns measured =
                     new MeasuredRuns(
                             loaded,
@@ -120,7 +122,7 @@ final class CompareCommand implements Callable<Integer> {
         }
         write(target, comparison);
         show(target, comparison);
-        requireMergesAgree(comparison);
+        requireMergesAgree(comparison, tolerance);
         return 0;
     }
 
@@ -179,9 +181,9 @@ final class CompareCommand implements Callable<Integer> {
         }
     }
 
-    private static void requireMergesAgree(Comparison comparison) {
+    private static void requireMergesAgree(Comparison comparison, double tolerance) {
         for (ComparedRun run : comparison.runs()) {
-            if (!(run.mergeDifference() <= MergeCheck.TOLERANCE)) {
+            if (!(run.mergeDifference() <= tolerance)) {
                 throw new IllegalStateException(
                         String.format(
                                 Locale.ROOT,
@@ -189,7 +191,7 @@ final class CompareCommand implements Callable<Integer> {
                                         + " expected",
                                 run.label(),
                                 run.mergeDifference(),
-                                MergeCheck.TOLERANCE));
+                                tolerance));
             }
         }
     }

@@ -69,8 +69,7 @@ final class EvalCommand implements Callable<Integer> {
             adapter.check("--adapter");
         }
         try (LoadedModel loaded =
-                LoadedModel.open(
-                        base.source(), adapter, compute.place(), spec.commandLine().getErr())) {
+                LoadedModel.open(base.source(), adapter, compute, spec.commandLine().getErr())) {
             List<Example> examples = Datasets.whole(data, loaded, answers);
             EvaluationResult result =
                     Evaluation.evaluate(LanguageModel.of(loaded.model()), examples, batchSize);

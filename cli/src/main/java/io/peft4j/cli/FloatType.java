@@ -14,14 +14,21 @@ enum FloatType {
         this.stored = stored;
     }
 
-    static FloatType parse(String text) {
+    /**
+     * Reads a type.
+     *
+     * @param text what was given
+     * @param others what else the flag takes
+     */
+    static FloatType parse(String text, String... others) {
         for (FloatType type : values()) {
             if (type.stored.torchName().equals(text)) {
                 return type;
             }
         }
+        String more = others.length == 0 ? " or float16" : ", float16 or " + others[0];
         throw new UsageException(
-                "--dtype must be float32, bfloat16 or float16, but is \"" + text + "\"");
+                "--dtype must be float32, bfloat16" + more + ", but is \"" + text + "\"");
     }
 
     Dtype stored() {

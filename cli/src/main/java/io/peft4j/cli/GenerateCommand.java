@@ -74,8 +74,7 @@ final class GenerateCommand implements Callable<Integer> {
                         ? Prompt.read(prompts, chat)
                         : List.of(Prompt.of(prompt == null ? "" : prompt, chat));
         try (LoadedModel loaded =
-                LoadedModel.open(
-                        base.source(), adapter, compute.place(), spec.commandLine().getErr())) {
+                LoadedModel.open(base.source(), adapter, compute, spec.commandLine().getErr())) {
             TextGenerator generator = new TextGenerator(loaded.model(), loaded.requireTokenizer());
             for (int first = 0; first < all.size(); first += batchSize) {
                 List<Prompt> batch = all.subList(first, Math.min(all.size(), first + batchSize));

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -25,12 +26,13 @@ final class InspectCommand implements Callable<Integer> {
     @Spec private CommandSpec spec;
 
     @Parameters(
+            arity = "0..1",
             paramLabel = "DIR|REPO",
             converter = Source.Converter.class,
             description =
                     "A model or an adapter in PEFT's format: a directory, or org/name or"
                             + " org/name@revision of the hub.")
-    private Source source;
+    private @Nullable Source source;
 
     @Option(
             names = "--model",
@@ -38,7 +40,7 @@ final class InspectCommand implements Callable<Integer> {
             converter = Source.Converter.class,
             description =
                     "Tells whether an adapter was made for this base model, which is loaded for"
-                            + " it.")
+                            + " it; alone, tells about the model.")
     private @Nullable Source model;
 
     @Option(
@@ -52,7 +54,12 @@ final class InspectCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        source.check("DIR");
+        if (source == null && model == null) {
+            throw new UsageException("inspect needs a model's or an adapter's directory");
+        }
+        if (source != null) {
+            source.check("DIR");
+        }
         if (tokenizer != null) {
             Checks.exists("--tokenizer", tokenizer);
         }
@@ -60,13 +67,13 @@ final class InspectCommand implements Callable<Integer> {
             model.check("--model");
         }
         PrintWriter err = spec.commandLine().getErr();
-        Path directory = source.fetch(err);
         Path base = model == null ? null : model.fetchModel(err);
+        Path directory = source == null ? Objects.requireNonNull(base) : source.fetch(err);
         JsonObject facts;
         if (Files.exists(directory.resolve("adapter_config.json"))) {
             facts = AdapterFacts.of(directory, base);
         } else if (Files.exists(directory.resolve("config.json"))) {
-            if (model != null) {
+            if (model != null && source != null) {
                 throw new UsageException(
                         "--model is compared with what an adapter was made for, but "
                                 + directory

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /** A base model with its tokenizer and, if asked for, a saved adapter. */
@@ -36,20 +37,34 @@ final class LoadedModel implements AutoCloseable {
         this.adapterDirectory = adapterDirectory;
     }
 
+    /** As below, with flags that say where and what to compute in. */
+    static LoadedModel open(
+            Source base, @Nullable Source adapter, ComputeOptions compute, PrintWriter err)
+            throws IOException {
+        return open(base, adapter, compute.place(), compute::choose, err);
+    }
+
     /**
      * Loads a model, and fetches what lies on the hub.
      *
      * @param base the model
      * @param adapter an adapter to put on it, or null
      * @param place tokenizer and device
+     * @param dtype what to compute in, given the type of the checkpoint
      * @param err takes the progress of downloads
      */
     static LoadedModel open(
-            Source base, @Nullable Source adapter, PlaceOptions place, PrintWriter err)
+            Source base,
+            @Nullable Source adapter,
+            PlaceOptions place,
+            UnaryOperator<Dtype> dtype,
+            PrintWriter err)
             throws IOException {
         Path directory = base.fetchModel(err);
         Path adapterDirectory = adapter == null ? null : adapter.fetchAdapter(err);
-        CausalLm model = CausalLm.load(directory, place.device());
+        CausalLm model =
+                CausalLm.load(
+                        directory, place.device(), dtype.apply(CausalLm.storedDtype(directory)));
         Tokenizer tokenizer = null;
         try {
             Path given = place.tokenizer();

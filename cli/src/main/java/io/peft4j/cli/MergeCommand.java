@@ -70,7 +70,12 @@ final class MergeCommand implements Callable<Integer> {
         OutputDirectory.requireEmpty(output);
         FloatType given = dtype == null ? null : FloatType.parse(dtype);
         try (LoadedModel loaded =
-                LoadedModel.open(base.source(), adapter, place, spec.commandLine().getErr())) {
+                LoadedModel.open(
+                        base.source(),
+                        adapter,
+                        place,
+                        stored -> kept(stored, given),
+                        spec.commandLine().getErr())) {
             Dtype written = given != null ? given.stored() : loaded.model().dtype();
             // of the base as it was loaded: a head that gets its own weights is another base
             Provenance provenance = provenance(loaded, written);
@@ -91,6 +96,14 @@ final class MergeCommand implements Callable<Integer> {
             spec.commandLine().getOut().print(text);
         }
         return 0;
+    }
+
+    /**
+     * In the type that is written, if it is the checkpoint's: a sum is rounded once all the same.
+     */
+    private static Dtype kept(Dtype stored, @Nullable FloatType written) {
+        boolean narrow = stored == Dtype.BF16 || stored == Dtype.F16;
+        return narrow && (written == null || written.stored() == stored) ? stored : Dtype.F32;
     }
 
     /** The adapter's, and which adapter went into which base. */

@@ -17,7 +17,7 @@ import picocli.CommandLine.Option;
 final class MethodOptions {
 
     private static final String LORA = "lora";
-    private static final int DEFAULT_RANK = 16;
+    static final int DEFAULT_RANK = 16;
 
     @Option(
             names = "--method",
@@ -107,7 +107,7 @@ final class MethodOptions {
     /** Reads the saved config and refuses flags that say something else. */
     private LowRankConfig readAgreed(Path directory, String source, Decoder block)
             throws IOException {
-        if (!(Adapters.readConfig(directory) instanceof LowRankConfig config)) {
+        if (!(Adapters.readConfig(block, directory) instanceof LowRankConfig config)) {
             throw new UsageException(
                     "--init-adapter " + source + ": expected a LoRA or DoRA adapter");
         }

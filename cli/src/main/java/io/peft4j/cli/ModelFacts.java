@@ -10,7 +10,7 @@ import io.peft4j.models.Tokenizer;
 import io.peft4j.safetensors.ShardedSafetensors;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -19,8 +19,6 @@ import org.jspecify.annotations.Nullable;
 
 /** What a model directory holds. */
 final class ModelFacts {
-
-    private static final String WEIGHT = ".weight";
 
     private ModelFacts() {}
 
@@ -41,6 +39,7 @@ final class ModelFacts {
         JsonArray targets = new JsonArray();
         config.defaultTargetModules().forEach(targets::add);
         facts.add("target_modules", targets);
+        facts.add("adapters", adapters(config));
         facts.add("sites", sites(config));
         try (ShardedSafetensors file = ShardedSafetensors.open(directory)) {
             facts.add("tensors", TensorFacts.of(file));
@@ -58,21 +57,48 @@ final class ModelFacts {
         }
     }
 
+    /** What an adapter takes that is given no targets, and one that is given all linear layers. */
+    private static JsonArray adapters(ModelConfig config) {
+        Map<String, Shape> linears = config.linears();
+        JsonArray rows = new JsonArray();
+        rows.add(adapter(config, "default", defaultSites(config)));
+        rows.add(adapter(config, "all-linear", List.copyOf(linears.keySet())));
+        return rows;
+    }
+
+    private static JsonObject adapter(ModelConfig config, String targets, List<String> sites) {
+        Map<String, Shape> linears = config.linears();
+        JsonArray modules = new JsonArray();
+        sites.stream()
+                .map(path -> path.substring(path.lastIndexOf('.') + 1))
+                .distinct()
+                .forEach(modules::add);
+        long features = 0;
+        for (String path : sites) {
+            Shape shape = Objects.requireNonNull(linears.get(path));
+            features += shape.get(0) + shape.get(1);
+        }
+        JsonObject row = new JsonObject();
+        row.addProperty("targets", targets);
+        row.add("modules", modules);
+        row.addProperty("sites", sites.size());
+        row.addProperty(
+                "parameters_at_rank_" + MethodOptions.DEFAULT_RANK,
+                MethodOptions.DEFAULT_RANK * features);
+        return row;
+    }
+
+    private static List<String> defaultSites(ModelConfig config) {
+        Set<String> linears = config.linears().keySet();
+        return TargetModules.of(config.defaultTargetModules().toArray(new String[0]))
+                .select(linears, linears, Set.of(), Set.of());
+    }
+
     /** The sites of an adapter with default targets. */
     private static JsonArray sites(ModelConfig config) {
-        Map<String, Shape> matrices = new LinkedHashMap<>();
-        config.tensors()
-                .forEach(
-                        (name, shape) -> {
-                            if (name.endsWith(WEIGHT) && shape.dimension() == 2) {
-                                matrices.put(
-                                        name.substring(0, name.length() - WEIGHT.length()), shape);
-                            }
-                        });
+        Map<String, Shape> matrices = config.linears();
         JsonArray sites = new JsonArray();
-        for (String path :
-                TargetModules.of(config.defaultTargetModules().toArray(new String[0]))
-                        .select(matrices.keySet(), matrices.keySet(), Set.of(), Set.of())) {
+        for (String path : defaultSites(config)) {
             JsonObject site = new JsonObject();
             site.addProperty("site", path);
             JsonArray shape = new JsonArray();

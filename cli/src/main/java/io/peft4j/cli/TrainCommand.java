@@ -92,7 +92,7 @@ final class TrainCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         check();
         PrintWriter err = spec.commandLine().getErr();
-        try (LoadedModel loaded = LoadedModel.open(base.source(), null, compute.place(), err)) {
+        try (LoadedModel loaded = LoadedModel.open(base.source(), null, compute, err)) {
             List<Example> examples =
                     Datasets.training(data, loaded, training.maxLength(), answers, err);
             List<Example> heldOut =
@@ -124,6 +124,7 @@ final class TrainCommand implements Callable<Integer> {
         training.check();
         if (method.isFull()) {
             training.requireNoLoraPlus("--method full trains no factors of LoRA");
+            compute.requireFloat32("--method full trains the weights themselves, in float32");
         }
         compute.check();
         Checks.file("--data", data);

@@ -9,8 +9,11 @@ import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import io.peft4j.testdata.TestData;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,6 +23,7 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -113,7 +117,9 @@ final class HubCommandTest {
                         .redirectOutput(out.toFile())
                         .redirectError(err.toFile());
         Map<String, String> environment = builder.environment();
-        environment.keySet().removeIf(name -> name.startsWith("HF_"));
+        environment
+                .keySet()
+                .removeIf(name -> name.startsWith("HF_") || name.matches("(?i).*_proxy"));
         environment.put("HF_ENDPOINT", "http://127.0.0.1:" + server.getAddress().getPort());
         environment.put("HF_HOME", directory.resolve("hf").toString());
         environment.put("OMP_NUM_THREADS", "1");
@@ -164,6 +170,49 @@ final class HubCommandTest {
         return new Object[] {
             "eval", "--model", model, "--adapter", adapter, "--data", data, "--json"
         };
+    }
+
+    @Test
+    void aProxyGetsItsPasswordWhichIsToldToNobodyElse() throws Exception {
+        try (ServerSocket proxy = new ServerSocket(0, 1, InetAddress.getByName("127.0.0.1"))) {
+            String address = "127.0.0.1:" + proxy.getLocalPort();
+            CompletableFuture<String> asked =
+                    CompletableFuture.supplyAsync(() -> refuseTunnel(proxy));
+
+            CommandRun run =
+                    run(
+                            Map.of(
+                                    "HF_ENDPOINT",
+                                    "https://hub.example",
+                                    "HTTPS_PROXY",
+                                    "http://me:secret@" + address),
+                            "inspect",
+                            "org/base");
+
+            assertThat(run.code()).isEqualTo(1);
+            assertThat(run.err())
+                    .contains("the proxy " + address + " of HTTPS_PROXY answered HTTP 403")
+                    .doesNotContain("secret");
+            assertThat(asked.get(10, TimeUnit.SECONDS))
+                    .startsWith("CONNECT hub.example:443 HTTP/1.1\r\n")
+                    .contains("Proxy-Authorization: Basic bWU6c2VjcmV0\r\n");
+        }
+    }
+
+    private static String refuseTunnel(ServerSocket proxy) {
+        try (Socket client = proxy.accept()) {
+            StringBuilder head = new StringBuilder();
+            while (head.indexOf("\r\n\r\n") < 0) {
+                head.append((char) client.getInputStream().read());
+            }
+            client.getOutputStream()
+                    .write(
+                            "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+                                    .getBytes(StandardCharsets.ISO_8859_1));
+            return head.toString();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     @Test

@@ -51,8 +51,8 @@ final class UsageTest {
                     --max-length 1           | --max-length must be at least 2, but is 1
                     --eval-steps 0           | --eval-steps must be at least 1, but is 0
                     --save-steps 0           | --save-steps must be at least 1, but is 0
-                    --dtype float64          | --dtype must be float32, bfloat16 or float16, but is "float64"
-                    --dtype bfloat16         | computing in it is not supported yet
+                    --dtype float64          | --dtype must be float32, bfloat16, float16 or auto, but is "float64"
+                    --method full --dtype bfloat16 | --dtype bfloat16 cannot be given: --method full trains the weights
                     --device tpu             | --device must be cpu, gpu or gpuN such as gpu1, but is "tpu"
                     --device gpu             | --device gpu:
                     --tokenizer /nowhere     | --tokenizer: no such file or directory: /nowhere
@@ -73,7 +73,8 @@ final class UsageTest {
 
     @Test
     void noCommandIsRefusedWithTheCommands() {
-        assertRefused(CommandRun.of(), "say what to do: train, eval, generate, merge, inspect");
+        assertRefused(
+                CommandRun.of(), "say what to do: train, eval, generate, merge, convert, inspect");
     }
 
     @Test

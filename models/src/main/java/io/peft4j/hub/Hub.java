@@ -41,6 +41,7 @@ public final class Hub {
     private final Duration firstWait;
     private final long rangeBytes;
     private final @Nullable Progress progress;
+    private final @Nullable HubProxies proxies;
     private final HttpClient client;
 
     private Hub(Builder builder) {
@@ -53,14 +54,16 @@ public final class Hub {
         firstWait = builder.firstWait;
         rangeBytes = builder.rangeBytes;
         progress = builder.progress;
-        client = HubHttp.client(timeout);
+        proxies = builder.proxies;
+        client = HubHttp.client(timeout, proxies);
     }
 
     /**
      * Returns the hub that the environment describes, as {@code huggingface_hub} reads it: {@code
      * HF_ENDPOINT}, {@code HF_HOME}, {@code HF_HUB_CACHE}, {@code HF_TOKEN}, {@code HF_TOKEN_PATH},
      * the file {@code $HF_HOME/token}, {@code HF_HUB_OFFLINE}, {@code HF_HUB_DOWNLOAD_TIMEOUT},
-     * {@code HF_HUB_DISABLE_SYMLINKS}.
+     * {@code HF_HUB_DISABLE_SYMLINKS}, and the proxies of {@code HTTPS_PROXY}, {@code HTTP_PROXY}
+     * and {@code ALL_PROXY} but for the hosts of {@code NO_PROXY}.
      *
      * @return the hub
      * @throws IllegalArgumentException if a variable has a value that cannot be; the message names
@@ -138,7 +141,7 @@ public final class Hub {
             return directory;
         }
         HubRepository repository = HubRepository.parse(name);
-        HubHttp http = new HubHttp(client, endpoint, token, timeout, repository);
+        HubHttp http = new HubHttp(client, proxies, endpoint, token, timeout, repository);
         return new Snapshot(
                         repository,
                         content,
@@ -174,6 +177,7 @@ public final class Hub {
         private Duration firstWait = Duration.ofSeconds(1);
         private long rangeBytes = RANGE_BYTES;
         private @Nullable Progress progress;
+        private final @Nullable HubProxies proxies;
 
         private Builder(HubEnvironment environment) throws IOException {
             endpoint = environment.endpoint();
@@ -182,6 +186,7 @@ public final class Hub {
             offline = environment.isOffline();
             links = environment.hasSymbolicLinks();
             timeout = environment.timeout();
+            proxies = environment.proxies();
         }
 
         /**

@@ -126,6 +126,11 @@ final class HubEnvironment {
                 "HF_HUB_DOWNLOAD_TIMEOUT: expected seconds above 0, found " + text);
     }
 
+    /** The proxies of the usual variables, or null to leave them to the JVM's settings. */
+    @Nullable HubProxies proxies() {
+        return HubProxies.of(variables).orElse(null);
+    }
+
     private boolean isTrue(String name) {
         return TRUE.contains(value(name, "").toUpperCase(Locale.ROOT));
     }

@@ -25,10 +25,13 @@ import org.jspecify.annotations.Nullable;
 final class HubHttp {
 
     private static final Set<Integer> REDIRECTS = Set.of(301, 302, 303, 307, 308);
+    // how the JDK's client tells that a proxy would not connect
+    private static final String TUNNEL_REFUSED = "Tunnel failed, got:";
     private static final int MOST_REDIRECTS = 10;
     private static final String USER_AGENT = "peft4j; java/" + Runtime.version().feature();
 
     private final HttpClient client;
+    private final @Nullable HubProxies proxies;
     private final URI endpoint;
     private final @Nullable String token;
     private final Duration timeout;
@@ -37,24 +40,30 @@ final class HubHttp {
 
     HubHttp(
             HttpClient client,
+            @Nullable HubProxies proxies,
             URI endpoint,
             @Nullable String token,
             Duration timeout,
             HubRepository repository) {
         this.client = client;
+        this.proxies = proxies;
         this.endpoint = endpoint;
         this.token = token;
         this.timeout = timeout;
         this.repository = repository;
     }
 
-    static HttpClient client(Duration timeout) {
-        return HttpClient.newBuilder()
-                .followRedirects(HttpClient.Redirect.NEVER)
-                // parallel ranges are parallel connections; HTTP/2 would put them into one
-                .version(HttpClient.Version.HTTP_1_1)
-                .connectTimeout(timeout)
-                .build();
+    static HttpClient client(Duration timeout, @Nullable HubProxies proxies) {
+        HttpClient.Builder builder =
+                HttpClient.newBuilder()
+                        .followRedirects(HttpClient.Redirect.NEVER)
+                        // parallel ranges are parallel connections; HTTP/2 would make them one
+                        .version(HttpClient.Version.HTTP_1_1)
+                        .connectTimeout(timeout);
+        if (proxies != null) {
+            builder.proxy(proxies);
+        }
+        return builder.build();
     }
 
     URI endpoint() {
@@ -111,12 +120,19 @@ final class HubHttp {
         if (token != null && isEndpoint(uri)) {
             request.header("Authorization", "Bearer " + token);
         }
+        HubProxies.Endpoint proxy = proxy(uri);
+        if (proxy != null && proxy.authorization() != null) {
+            request.header("Proxy-Authorization", proxy.authorization());
+        }
         HttpResponse<ResponseBody> response = send(request.build());
         reached = true;
         if (response.statusCode() / 100 == 2 || isRedirect(response)) {
             return response;
         }
         response.body().close();
+        if (response.statusCode() == 407) {
+            throw refusedBy(proxy, uri, "asks for other credentials (HTTP 407)");
+        }
         throw HubErrors.of(response, repository, endpoint, isEndpoint(uri), token != null);
     }
 
@@ -132,7 +148,18 @@ final class HubHttp {
                     shown(request.uri()) + ": no secure connection: " + e.getMessage(),
                     e);
         } catch (IOException e) {
-            String message = shown(request.uri()) + ": " + describe(e);
+            HubProxies.Endpoint proxy = proxy(request.uri());
+            String problem = describe(e);
+            if (proxy != null && problem.startsWith(TUNNEL_REFUSED)) {
+                // a proxy that has an opinion is not asked again
+                String status = problem.substring(TUNNEL_REFUSED.length()).strip();
+                throw refusedBy(proxy, request.uri(), "answered HTTP " + status);
+            }
+            String message =
+                    shown(request.uri())
+                            + ": "
+                            + problem
+                            + (proxy == null ? "" : " (through the proxy " + proxy + ")");
             boolean unconnected =
                     e instanceof ConnectException || e instanceof HttpConnectTimeoutException;
             if (unconnected && !reached) {
@@ -142,11 +169,27 @@ final class HubHttp {
                         repository
                                 + " is no directory here, and the hub cannot be asked: "
                                 + message
-                                + "; check the network and HF_ENDPOINT",
+                                + "; check the network and "
+                                + (proxy == null ? "HF_ENDPOINT" : proxy.variable()),
                         e);
             }
             throw new TransientFailure(HubException.Reason.UNREACHABLE, message, e);
         }
+    }
+
+    private HubProxies.@Nullable Endpoint proxy(URI uri) {
+        return proxies == null ? null : proxies.endpoint(uri);
+    }
+
+    private static HubException refusedBy(
+            HubProxies.@Nullable Endpoint proxy, URI uri, String problem) {
+        return new HubException(
+                HubException.Reason.UNREACHABLE,
+                shown(uri)
+                        + ": the proxy "
+                        + (proxy == null ? "of the JVM's settings" : proxy)
+                        + " "
+                        + problem);
     }
 
     private static String describe(IOException e) {
@@ -163,7 +206,7 @@ final class HubHttp {
                 && port(endpoint) == port(uri);
     }
 
-    private static int port(URI uri) {
+    static int port(URI uri) {
         if (uri.getPort() >= 0) {
             return uri.getPort();
         }

@@ -126,6 +126,19 @@ public final class CausalLm implements AutoCloseable {
     }
 
     /**
+     * Tells the element type of a checkpoint, without reading weights.
+     *
+     * @param directory the directory
+     * @return the type of all its tensors; F32 if they differ
+     * @throws IOException if a file is missing, damaged or a Python pickle
+     */
+    public static Dtype storedDtype(Path directory) throws IOException {
+        try (ShardedSafetensors checkpoint = ShardedSafetensors.open(directory)) {
+            return Checkpoint.commonDtype(checkpoint);
+        }
+    }
+
+    /**
      * Checks, without reading weights, that a directory's config describes a supported model and
      * that the checkpoint's tensors are those of the config.
      *

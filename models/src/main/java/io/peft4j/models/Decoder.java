@@ -15,9 +15,11 @@ import io.peft4j.adapters.AdaptableLinear;
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.adapters.AdapterHost;
 import io.peft4j.adapters.BlockTree;
+import io.peft4j.adapters.SavedAdapter;
 import io.peft4j.torch.BFloat16;
 import io.peft4j.torch.GradMode;
 import io.peft4j.torch.Tensors;
+import java.io.IOException;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -119,6 +121,16 @@ public final class Decoder extends NamedBlock implements AdapterHost {
     @Override
     public void setAdapters(@Nullable AdaptedModel model) {
         adapters = model;
+    }
+
+    /** Reads adapters of fused experts too, see {@link ExpertAdapters}. */
+    @Override
+    public SavedAdapter inOwnNames(SavedAdapter saved) throws IOException {
+        Experts experts = architecture.experts();
+        return experts == null
+                ? saved
+                : ExpertSplit.of(
+                        saved, ExpertModules.of(architecture, experts, baseParameters.keySet()));
     }
 
     /** The parameters of one pass, with the adapters in effect now. */

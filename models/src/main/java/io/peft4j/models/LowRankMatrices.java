@@ -1,10 +1,15 @@
 package io.peft4j.models;
 
-import io.peft4j.safetensors.Dtype;
-import io.peft4j.safetensors.TensorSource;
-import io.peft4j.safetensors.TensorSources;
+import ai.djl.ndarray.types.Shape;
+import io.peft4j.adapters.AdapterMismatchException;
+import io.peft4j.adapters.LoadReport;
+import io.peft4j.adapters.SavedAdapter;
+import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * The two matrices of a low-rank adapter, row by row, of one expert or of all experts of a layer.
@@ -13,6 +18,15 @@ import java.util.Map;
  * fastest of B's columns: A (E·r, in) is A.reshape(E, r, in), B (out, r·E) is B.reshape(out, r, E).
  */
 final class LowRankMatrices {
+
+    static final String A = "lora_A.weight";
+    static final String B = "lora_B.weight";
+
+    /** Ranks serve both halves of the rows. */
+    static final int SHARED = -1;
+
+    /** Nothing serves anything. */
+    static final int ALL_ZERO = -2;
 
     private final float[] a;
     private final float[] b;
@@ -23,9 +37,9 @@ final class LowRankMatrices {
     /**
      * Keeps the matrices.
      *
-     * @param a A (r, in) or (E·r, in)
-     * @param b B (out, r) or (out, r·E)
-     * @param rank r, of one expert
+     * @param a A (rank, in)
+     * @param b B (out, rank)
+     * @param rank r, or E·r of all experts together
      * @param in the columns of A
      * @param out the rows of B
      */
@@ -41,10 +55,6 @@ final class LowRankMatrices {
         return rank;
     }
 
-    boolean hasShapeOf(LowRankMatrices other) {
-        return rank == other.rank && in == other.in && out == other.out;
-    }
-
     int in() {
         return in;
     }
@@ -53,39 +63,120 @@ final class LowRankMatrices {
         return out;
     }
 
-    /** Gives both matrices to a file, by PEFT's names. */
-    void writeTo(Map<String, TensorSource> tensors, String prefix) {
-        tensors.put(
-                prefix + "lora_A.weight", TensorSources.ofFloats(Dtype.F32, a, a.length / in, in));
-        tensors.put(
-                prefix + "lora_B.weight",
-                TensorSources.ofFloats(Dtype.F32, b, out, b.length / out));
+    /**
+     * The sizes of a pair.
+     *
+     * @param rank the rows of A and columns of B
+     * @param in the columns of A
+     * @param out the rows of B
+     */
+    record Shapes(int rank, int in, int out) {}
+
+    /**
+     * Tells the sizes of a saved pair.
+     *
+     * @param prefix what the names of both begin with
+     * @throws AdapterMismatchException if one is missing, or they do not go together
+     */
+    static Shapes shapes(SavedAdapter saved, String prefix) throws AdapterMismatchException {
+        SavedAdapter.Tensor a = saved.tensors().get(prefix + A);
+        SavedAdapter.Tensor b = saved.tensors().get(prefix + B);
+        if (a == null || b == null) {
+            List<String> missing = new ArrayList<>(List.of(prefix + A, prefix + B));
+            missing.removeAll(saved.tensors().keySet());
+            throw new AdapterMismatchException(
+                    saved.source(), new LoadReport(missing, List.of(), List.of()));
+        }
+        List<Long> ofA = a.shape();
+        List<Long> ofB = b.shape();
+        if (ofA.size() != 2 || ofB.size() != 2 || !ofA.get(0).equals(ofB.get(1))) {
+            String found = prefix + A + " " + ofA + " and lora_B.weight " + ofB;
+            throw new AdapterMismatchException(
+                    saved.source(),
+                    new LoadReport(
+                            List.of(),
+                            List.of(),
+                            List.of(found + ": expected [r, in] and [out, r]")));
+        }
+        return new Shapes(
+                Math.toIntExact(ofA.get(0)),
+                Math.toIntExact(ofA.get(1)),
+                Math.toIntExact(ofB.get(0)));
     }
 
-    /** Takes one of several experts out. */
-    LowRankMatrices expert(int expert, int experts) {
-        float[] ofOne = new float[out * rank];
-        for (int i = 0; i < ofOne.length; i++) {
-            ofOne[i] = b[i * experts + expert];
-        }
-        int size = rank * in;
+    /** Reads a saved pair, with the errors of {@link #shapes}. */
+    static LowRankMatrices read(SavedAdapter saved, String prefix) throws IOException {
+        Shapes shapes = shapes(saved, prefix);
         return new LowRankMatrices(
-                Arrays.copyOfRange(a, expert * size, (expert + 1) * size), ofOne, rank, in, out);
+                values(saved, prefix + A),
+                values(saved, prefix + B),
+                shapes.rank(),
+                shapes.in(),
+                shapes.out());
+    }
+
+    /** Makes sure that a pair has the sizes that the settings say. */
+    void requireShapes(SavedAdapter saved, String prefix, int expectedRank, int columns, int rows)
+            throws AdapterMismatchException {
+        if (rank != expectedRank || in != columns || out != rows) {
+            String expected =
+                    new Shape(expectedRank, columns) + " and " + new Shape(rows, expectedRank);
+            String found = new Shape(rank, in) + " and " + new Shape(out, rank);
+            String what = prefix + "lora_A.weight and lora_B.weight: expected ";
+            throw new AdapterMismatchException(
+                    saved.source(),
+                    new LoadReport(
+                            List.of(), List.of(), List.of(what + expected + ", found " + found)));
+        }
+    }
+
+    private static float[] values(SavedAdapter saved, String key) throws IOException {
+        return Objects.requireNonNull(saved.tensors().get(key)).values().read();
+    }
+
+    /** Adds both matrices to an adapter, by PEFT's names. */
+    void writeTo(Map<String, SavedAdapter.Tensor> tensors, String prefix) {
+        long rows = a.length / in;
+        tensors.put(prefix + A, new SavedAdapter.Tensor(List.of(rows, (long) in), () -> a));
+        long columns = b.length / out;
+        tensors.put(prefix + B, new SavedAdapter.Tensor(List.of((long) out, columns), () -> b));
+    }
+
+    /** Takes the experts of a layer, whose ranks together are the rank here, apart. */
+    List<LowRankMatrices> experts(int count) {
+        List<LowRankMatrices> experts = new ArrayList<>();
+        int ofOne = rank / count;
+        int size = ofOne * in;
+        for (int e = 0; e < count; e++) {
+            float[] columns = new float[out * ofOne];
+            for (int i = 0; i < columns.length; i++) {
+                columns[i] = b[i * count + e];
+            }
+            experts.add(
+                    new LowRankMatrices(
+                            Arrays.copyOfRange(a, e * size, (e + 1) * size),
+                            columns,
+                            ofOne,
+                            in,
+                            out));
+        }
+        return experts;
     }
 
     /** Puts the experts of a layer, of equal shapes, together. */
-    static LowRankMatrices together(LowRankMatrices[] experts) {
-        LowRankMatrices first = experts[0];
+    static LowRankMatrices together(List<LowRankMatrices> experts) {
+        LowRankMatrices first = experts.get(0);
+        int count = experts.size();
         int size = first.a.length;
-        float[] a = new float[experts.length * size];
-        float[] b = new float[experts.length * first.b.length];
-        for (int e = 0; e < experts.length; e++) {
-            System.arraycopy(experts[e].a, 0, a, e * size, size);
+        float[] a = new float[count * size];
+        float[] b = new float[count * first.b.length];
+        for (int e = 0; e < count; e++) {
+            System.arraycopy(experts.get(e).a, 0, a, e * size, size);
             for (int i = 0; i < first.b.length; i++) {
-                b[i * experts.length + e] = experts[e].b[i];
+                b[i * count + e] = experts.get(e).b[i];
             }
         }
-        return new LowRankMatrices(a, b, first.rank, first.in, first.out);
+        return new LowRankMatrices(a, b, count * first.rank, first.in, first.out);
     }
 
     /** Returns the adapter of some rows of the weight, made of some of the ranks alone. */
@@ -99,16 +190,31 @@ final class LowRankMatrices {
         return new LowRankMatrices(ofRanks, ofRows, ranks, in, rows);
     }
 
-    /** Tells whether the upper rows use the first half of the ranks alone, the lower the second. */
-    boolean isBlockDiagonal() {
-        for (int i = 0; i < b.length; i++) {
-            boolean lower = i / rank >= out / 2;
-            boolean second = i % rank >= rank / 2;
-            if (lower != second && b[i] != 0) {
-                return false;
+    /**
+     * Tells which of the ranks serve the upper half of the rows, if the first of them serve the
+     * upper half alone and the rest the lower half alone, in all pairs.
+     *
+     * @return how many do, half of them if that is possible; {@link #SHARED} if ranks serve both
+     *     halves, {@link #ALL_ZERO} if no rank serves any
+     */
+    static int ranksOfUpperHalf(List<LowRankMatrices> pairs) {
+        int rank = pairs.get(0).rank;
+        int least = 0; // the last that serves the upper half, and one more
+        int most = rank; // the first that serves the lower half
+        for (LowRankMatrices pair : pairs) {
+            for (int i = 0; i < pair.b.length; i++) {
+                boolean used = pair.b[i] != 0;
+                boolean upper = i / rank < pair.out / 2;
+                least = used && upper ? Math.max(least, i % rank + 1) : least;
+                most = used && !upper ? Math.min(most, i % rank) : most;
             }
         }
-        return rank % 2 == 0;
+        if (least == 0 && most == rank) {
+            return ALL_ZERO;
+        }
+        boolean halves = rank % 2 == 0 && least <= rank / 2 && rank / 2 <= most;
+        int upper = halves ? rank / 2 : Math.max(least, 1);
+        return upper <= most && upper < rank ? upper : SHARED;
     }
 
     /** Stacks two adapters of the same input: [A1; A2] and the block diagonal of B1 and B2. */

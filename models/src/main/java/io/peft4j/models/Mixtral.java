@@ -12,11 +12,10 @@ import java.util.OptionalInt;
  *
  * <p>The modules are those of the published files, {@code block_sparse_moe.experts.0.w1} and so on,
  * also for a checkpoint that keeps the experts of a layer in one tensor, as transformers 5 does in
- * memory. Adapters attach to the attention unless told otherwise: that is what {@code all-linear}
- * takes in PEFT on transformers 5, where experts are no linear layers. By their names {@code w1},
- * {@code w2} and {@code w3}, the experts are adapted too, each on the tokens sent to it, with every
- * adapter method. {@code all-linear} takes them here as it did with transformers 4, and the router
- * {@code gate} with them.
+ * memory. Adapters attach to the attention unless told otherwise. By their names {@code w1}, {@code
+ * w2} and {@code w3}, the experts are adapted too, each on the tokens sent to it, with every
+ * adapter method. {@code all-linear} takes attention, experts and the router {@code gate}, as in
+ * PEFT, also on transformers 5, where it means the parameters that they are there.
  */
 final class Mixtral implements ModelFamily {
 

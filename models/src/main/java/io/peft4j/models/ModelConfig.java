@@ -3,6 +3,8 @@ package io.peft4j.models;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import io.peft4j.adapters.AdaptableLinear;
+import io.peft4j.adapters.BlockTree;
 import io.peft4j.safetensors.Dtype;
 import io.peft4j.safetensors.TensorInfo;
 import io.peft4j.safetensors.TensorReader;
@@ -184,6 +186,24 @@ public final class ModelConfig {
         new Decoder(architecture)
                 .baseParameters()
                 .forEach((name, parameter) -> shapes.put(name, parameter.getShape()));
+        return Collections.unmodifiableMap(shapes);
+    }
+
+    /**
+     * Returns the linear layers but the output head, which are what {@code all-linear} targets.
+     *
+     * @return the shape (out, in) by the module's path, in model order
+     */
+    public Map<String, Shape> linears() {
+        Map<String, Shape> shapes = new LinkedHashMap<>();
+        BlockTree.paths(new Decoder(architecture))
+                .forEach(
+                        (path, block) -> {
+                            if (block instanceof AdaptableLinear linear
+                                    && !path.equals(architecture.names().head())) {
+                                shapes.put(path, linear.weight().getShape());
+                            }
+                        });
         return Collections.unmodifiableMap(shapes);
     }
 

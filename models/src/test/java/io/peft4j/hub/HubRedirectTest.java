@@ -90,7 +90,8 @@ final class HubRedirectTest extends HubTestCase {
     void theOriginIsSchemeHostAndPort() {
         HubHttp http =
                 new HubHttp(
-                        HubHttp.client(Duration.ofSeconds(1)),
+                        HubHttp.client(Duration.ofSeconds(1), null),
+                        null,
                         URI.create("https://Hub.example/path"),
                         TOKEN,
                         Duration.ofSeconds(1),

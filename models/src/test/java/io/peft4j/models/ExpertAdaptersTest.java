@@ -9,6 +9,8 @@ import ai.djl.ndarray.NDManager;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.peft4j.adapters.AdaptedModel;
+import io.peft4j.adapters.AdapterConfigException;
+import io.peft4j.adapters.AdapterMismatchException;
 import io.peft4j.adapters.Adapters;
 import io.peft4j.safetensors.SafetensorsFile;
 import io.peft4j.safetensors.SafetensorsWriter;
@@ -145,27 +147,26 @@ class ExpertAdaptersTest {
     }
 
     @Test
-    void whatCannotBeConvertedIsRefused() throws IOException {
-        assertThatThrownBy(
-                        () ->
-                                ExpertAdapters.fuse(
-                                        TestData.path("golden/mixtral/dora"), directory, model()))
-                .isInstanceOf(CheckpointException.class)
-                .hasMessageContaining("expected LoRA, found DoRA");
+    void aModelWithoutExpertsIsRefused() throws IOException {
         ModelConfig other = ModelConfig.read(TestData.path("golden/llama3/model/config.json"));
         assertThatThrownBy(() -> ExpertAdapters.split(FUSED, directory, other))
-                .isInstanceOf(CheckpointException.class)
+                .isInstanceOf(AdapterConfigException.class)
                 .hasMessageContaining("expected a model of experts, found llama");
+    }
+
+    @Test
+    void expertsOfOtherSizesAreRefusedWithBothSizes() throws IOException {
         JsonObject narrow =
                 JsonParser.parseString(
                                 Files.readString(TestData.path("golden/mixtral/model/config.json")))
                         .getAsJsonObject();
         narrow.addProperty("intermediate_size", 20);
-        assertThatThrownBy(
-                        () ->
-                                ExpertAdapters.split(
-                                        FUSED, directory, ModelConfig.of(narrow, "narrow")))
-                .isInstanceOf(CheckpointException.class)
-                .hasMessageContaining("from 48 to 40 or from 20 to 48, found from");
+        ModelConfig model = ModelConfig.of(narrow, "narrow");
+        assertThatThrownBy(() -> ExpertAdapters.split(FUSED, directory, model))
+                .isInstanceOf(AdapterMismatchException.class)
+                .hasMessageContaining(
+                        "layers.0.mlp.experts.base_layer.lora_A.weight and lora_B.weight: expected"
+                                + " (32, 48) and (40, 32), found (32, 48) and (48, 32)");
+        assertThat(directory).isEmptyDirectory();
     }
 }

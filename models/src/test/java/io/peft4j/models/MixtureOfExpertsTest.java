@@ -205,6 +205,80 @@ class MixtureOfExpertsTest {
         }
     }
 
+    /**
+     * A change of all experts' weights, or a sum over all of them with zeros, would spread the NaN.
+     */
+    @Test
+    void adaptersOfExpertsWithoutTokensAreNeverComputed() {
+        LoraConfig config =
+                LoraConfig.builder().setRank(2).setTargetModules("w1", "w2", "w3").build();
+        try (CausalLm model = Golden.load("mixtral/model");
+                AdaptedModel adapted = Adapters.attach(model.block(), config, 1);
+                NDManager scope = NDManager.newBaseManager(Device.cpu(), "PyTorch")) {
+            NDArray ids = scope.create(new long[] {1, 9, 9}, new Shape(1, 3));
+            float[] before = model.logits(scope, ids, null).toFloatArray();
+            // a fourth token, for the last predicts nothing: no gradient goes back to its experts
+            NDArray longer = scope.create(new long[] {1, 9, 9, 9}, new Shape(1, 4));
+            model.backward(longer, longer, 3);
+            Map<String, Parameter> all = adapted.adapter().parameters();
+            List<Parameter> unreached = new ArrayList<>();
+            all.forEach(
+                    (key, parameter) -> {
+                        String pair = key.substring(0, key.lastIndexOf("lora_"));
+                        if (!hasGradient(all.get(pair + "lora_B.weight"))) {
+                            unreached.add(parameter);
+                        }
+                    });
+            assertThat(unreached).hasSizeBetween(2 * 2 * 3 * 2, 2 * 2 * 3 * 6);
+            for (Parameter parameter : unreached) {
+                float[] poison = new float[(int) parameter.getShape().size()];
+                Arrays.fill(poison, Float.NaN);
+                parameter.getArray().set(poison);
+            }
+            assertThat(model.logits(scope, ids, null).toFloatArray()).containsExactly(before);
+            double[] losses = model.backward(ids, ids, 2);
+            assertThat(losses[0]).isFinite();
+            all.forEach(
+                    (key, parameter) -> {
+                        try (NDArray gradient = parameter.getArray().getGradient()) {
+                            assertThat(gradient.sum().getFloat()).as(key).isFinite();
+                        }
+                    });
+        }
+    }
+
+    /** PEFT trained the router alone as a parameter; its scores decide who goes where. */
+    @Test
+    void anAdapterOfTheRouterSendsTokensElsewhere() {
+        LoraConfig config = LoraConfig.builder().setRank(2).setTargetModules("gate").build();
+        try (CausalLm model = Golden.load("mixtral/model");
+                AdaptedModel adapted = Adapters.attach(model.block(), config, 1);
+                NDManager scope = NDManager.newBaseManager(Device.cpu(), "PyTorch")) {
+            assertThat(adapted.adapter().states())
+                    .containsOnlyKeys(
+                            "model.layers.0.block_sparse_moe.gate",
+                            "model.layers.1.block_sparse_moe.gate");
+            NDArray ids = scope.create(new long[] {1, 9, 30, 77}, new Shape(1, 4));
+            model.backward(ids, ids, 2);
+            adapted.adapter()
+                    .parameters()
+                    .forEach(
+                            (key, parameter) ->
+                                    assertThat(hasGradient(parameter))
+                                            .as(key)
+                                            .isEqualTo(key.endsWith("lora_B.weight")));
+            double before = model.routerLoss(ids, null);
+            for (Parameter parameter : adapted.adapter().parameters().values()) {
+                float[] large = new float[(int) parameter.getShape().size()];
+                for (int i = 0; i < large.length; i++) {
+                    large[i] = i % 3 - 1;
+                }
+                parameter.getArray().set(large);
+            }
+            assertThat(model.routerLoss(ids, null)).isNotCloseTo(before, within(1e-3));
+        }
+    }
+
     @Test
     void paddingIsSentToNoExpert() {
         LoraConfig config =

@@ -3,12 +3,14 @@ package io.peft4j.tuning;
 import ai.djl.nn.Parameter;
 import com.google.gson.JsonElement;
 import io.peft4j.adapters.AdaptedModel;
+import io.peft4j.adapters.AdapterSummary;
 import io.peft4j.torch.GradMode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /**
  * Trains an adapter; checkpoints and result are adapters in PEFT's directory format, and their
@@ -66,7 +68,19 @@ public record AdapterTrainable(AdaptedModel model, Map<String, String> facts) im
                             }
                         });
         settings.put(RunSettings.BASE, model.baseFingerprint());
+        settings.put(RunSettings.BASE_DTYPE, baseDtype());
         return settings;
+    }
+
+    /**
+     * The fingerprint is the same for all types that hold the same values; their rounding is not.
+     */
+    private String baseDtype() {
+        return model.summary().sites().stream()
+                .map(AdapterSummary.Row::dataType)
+                .distinct()
+                .sorted()
+                .collect(Collectors.joining(" "));
     }
 
     /** PiSSA's and OLoRA's first factors are a part of the effective weight for good. */

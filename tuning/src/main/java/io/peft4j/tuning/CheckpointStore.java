@@ -99,7 +99,11 @@ final class CheckpointStore {
                     "the checkpoint is of an earlier release and does not tell its base model; it"
                             + " is taken for the same");
         }
-        List<String> contradictions = differences(state.settings(), comparable);
+        Map<String, String> saved = new LinkedHashMap<>(state.settings());
+        if (comparable.containsKey(RunSettings.BASE_DTYPE)) {
+            saved.putIfAbsent(RunSettings.BASE_DTYPE, "float32"); // all that there was
+        }
+        List<String> contradictions = differences(saved, comparable);
         if (!contradictions.isEmpty()) {
             throw new ResumeMismatchException(directory, contradictions);
         }

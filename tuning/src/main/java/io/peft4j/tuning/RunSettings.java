@@ -10,6 +10,9 @@ final class RunSettings {
     /** The setting that names the base model. */
     static final String BASE = "base_model_fingerprint";
 
+    /** The setting that tells what the base model computes in. */
+    static final String BASE_DTYPE = "base_dtype";
+
     private RunSettings() {}
 
     static Map<String, String> of(
