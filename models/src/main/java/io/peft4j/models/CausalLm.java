@@ -390,6 +390,27 @@ public final class CausalLm implements AutoCloseable {
     }
 
     /**
+     * Tells what computes products with base weights in these kernels: the fastest here, found by a
+     * trial of some milliseconds, unless {@link #useMatrixProduct} has said which.
+     *
+     * @return the product
+     */
+    public MatrixProduct matrixProduct() {
+        return decoder.matrixProduct();
+    }
+
+    /**
+     * Chooses what computes products with base weights in these kernels, as to repeat on another
+     * machine, or at another time, what rounds in the same way.
+     *
+     * @param product the product
+     * @throws IllegalArgumentException if it is not for these weights, or this build of libtorch
+     */
+    public void useMatrixProduct(MatrixProduct product) {
+        decoder.useMatrixProduct(product);
+    }
+
+    /**
      * Tells whether the last {@link #backward} went by kernels whose backward is written by hand.
      *
      * @return false if it went by autograd, or there was none

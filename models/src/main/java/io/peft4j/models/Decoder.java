@@ -11,6 +11,7 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.Pair;
 import ai.djl.util.PairList;
+import ai.djl.util.Preconditions;
 import io.peft4j.adapters.AdaptableLinear;
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.adapters.AdapterHost;
@@ -18,6 +19,7 @@ import io.peft4j.adapters.BlockTree;
 import io.peft4j.adapters.SavedAdapter;
 import io.peft4j.torch.BFloat16;
 import io.peft4j.torch.GradMode;
+import io.peft4j.torch.ScalarType;
 import io.peft4j.torch.Tensors;
 import java.io.IOException;
 import java.util.Collections;
@@ -46,6 +48,7 @@ public final class Decoder extends NamedBlock implements AdapterHost {
     private volatile Map<String, Parameter> baseParameters;
     private volatile @Nullable AdaptedModel adapters;
     private volatile @Nullable LayerEngine engine;
+    private volatile @Nullable MatrixProduct matrixProduct;
 
     Decoder(Architecture architecture) {
         this.architecture = architecture;
@@ -279,7 +282,7 @@ public final class Decoder extends NamedBlock implements AdapterHost {
     LayerPass layerPass(NDManager owner, NDArray ids, Tokens read, @Nullable KeyValueCache cache) {
         return new LayerPass(
                 owner,
-                MatrixProduct.LINEAR.kernels(),
+                matrixProduct().kernels(),
                 ids.getShape(),
                 read.table(),
                 read.masks(),
@@ -289,6 +292,31 @@ public final class Decoder extends NamedBlock implements AdapterHost {
     /** Returns the embeddings (V, H). */
     NDArray embeddings() {
         return body.embeddings().weight().getArray();
+    }
+
+    /** Returns what computes products with base weights in the layers' kernels. */
+    MatrixProduct matrixProduct() {
+        MatrixProduct product = matrixProduct;
+        if (product == null) {
+            NDArray table = embeddings();
+            product = MatrixProduct.fastest(ScalarType.of(table), table.getDevice());
+            matrixProduct = product;
+        }
+        return product;
+    }
+
+    void useMatrixProduct(MatrixProduct product) {
+        NDArray table = embeddings();
+        ScalarType type = ScalarType.of(table);
+        Preconditions.checkArgument(
+                product.isFor(type, table.getDevice()),
+                "expected a product for "
+                        + type
+                        + " weights on "
+                        + table.getDevice()
+                        + ", found "
+                        + product);
+        matrixProduct = product;
     }
 
     /** Turns kernels with hand-written backward on or off; autograd computes the same. */

@@ -11,10 +11,6 @@
     y, _0 = (self).norm(x, norms[0], numbers[0])
     return y
 
-  # Which elements of x (T, n) stay, of two random bytes for each.
-  def keep(self, bits: Tensor, threshold: List[int]) -> Tensor:
-    return torch.ge(bits, threshold[0])
-
   # The trained tensors that hold no gradient yet.
   def bare(self, leaves: List[Tensor]) -> List[Tensor]:
     all = annotate(List[Tensor], [])

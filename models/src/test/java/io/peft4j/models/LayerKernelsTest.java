@@ -1,7 +1,9 @@
 package io.peft4j.models;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
@@ -15,11 +17,16 @@ import io.peft4j.adapters.AdapterConfig;
 import io.peft4j.adapters.Adapters;
 import io.peft4j.dora.DoraConfig;
 import io.peft4j.lora.LoraConfig;
+import io.peft4j.safetensors.Dtype;
+import io.peft4j.torch.ScalarType;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -228,5 +235,79 @@ class LayerKernelsTest {
                         Adapters.attach(model.block(), config("dora", 0, "all-linear"), 1)) {
             assertSame(model, adapted, false, false);
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"LINEAR,lora", "LINEAR,dora", "ONEDNN,lora", "ONEDNN,dora"})
+    void everyProductGivesAutogradsGradients(MatrixProduct product, String method) {
+        try (CausalLm model = model("biased");
+                AdaptedModel adapted =
+                        Adapters.attach(model.block(), config(method, 0, "all-linear"), 1)) {
+            assumeThat(product.isFor(ScalarType.FLOAT32, Device.cpu())).isTrue();
+            model.useMatrixProduct(product);
+            assertSame(model, adapted, false, true);
+        }
+    }
+
+    /** Against float32 of the same weights; 0.8 % is what the type itself rounds by at most. */
+    @ParameterizedTest
+    @CsvSource({
+        "BF16,LINEAR,lora,0.03",
+        "BF16,WIDENED,lora,0.03",
+        "BF16,WIDENED,dora,0.03",
+        "F16,WIDENED,dora,0.005"
+    })
+    void lowPrecisionHasTheGradientsOfFloat32(
+            Dtype type, MatrixProduct product, String method, double tolerance, @TempDir Path dir)
+            throws IOException {
+        JsonObject json = JsonParser.parseString(FAMILIES.get("biased")).getAsJsonObject();
+        try (CausalLm low = CausalLm.create(ModelConfig.of(json, "biased"), Device.cpu(), type, 7)) {
+            low.save(dir, type);
+            try (CausalLm wide = CausalLm.load(dir, Device.cpu());
+                    AdaptedModel expected =
+                            Adapters.attach(wide.block(), config(method, 0, "all-linear"), 1);
+                    AdaptedModel actual =
+                            Adapters.attach(low.block(), config(method, 0, "all-linear"), 1)) {
+                TrainingGradientTest.randomise(wide, expected);
+                TrainingGradientTest.randomise(low, actual);
+                low.useMatrixProduct(product);
+                Map<String, float[]> of32 = gradients(wide, expected);
+                Map<String, float[]> of16 = gradients(low, actual);
+                assertThat(low.wasByLayerKernels()).isTrue();
+                assertThat(relativeDifference(of16, of32)).isLessThan(tolerance).isPositive();
+            }
+        }
+    }
+
+    @Test
+    void aProductOfAnotherTypeIsRefused() {
+        try (CausalLm model = model("llama")) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> model.useMatrixProduct(MatrixProduct.WIDENED))
+                    .withMessageContaining("FLOAT32")
+                    .withMessageContaining("WIDENED");
+        }
+    }
+
+    private static Map<String, float[]> gradients(CausalLm model, AdaptedModel adapted) {
+        try (NDManager scope = NDManager.newBaseManager()) {
+            NDArray ids = ids(scope);
+            model.backward(ids, null, labels(scope, ids, null), 10);
+            return TrainingGradientTest.takeGradients(adapted.adapter().parameters());
+        }
+    }
+
+    private static double relativeDifference(
+            Map<String, float[]> actual, Map<String, float[]> expected) {
+        double difference = 0;
+        double norm = 0;
+        for (Map.Entry<String, float[]> entry : expected.entrySet()) {
+            float[] values = actual.get(entry.getKey());
+            for (int i = 0; i < values.length; i++) {
+                difference += Math.pow(values[i] - entry.getValue()[i], 2);
+                norm += Math.pow(entry.getValue()[i], 2);
+            }
+        }
+        return Math.sqrt(difference / norm);
     }
 }
