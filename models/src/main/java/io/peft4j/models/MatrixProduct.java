@@ -154,5 +154,4 @@ public enum MatrixProduct {
             return least;
         }
     }
-
 }

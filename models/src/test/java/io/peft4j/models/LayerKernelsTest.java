@@ -261,7 +261,8 @@ class LayerKernelsTest {
             Dtype type, MatrixProduct product, String method, double tolerance, @TempDir Path dir)
             throws IOException {
         JsonObject json = JsonParser.parseString(FAMILIES.get("biased")).getAsJsonObject();
-        try (CausalLm low = CausalLm.create(ModelConfig.of(json, "biased"), Device.cpu(), type, 7)) {
+        try (CausalLm low =
+                CausalLm.create(ModelConfig.of(json, "biased"), Device.cpu(), type, 7)) {
             low.save(dir, type);
             try (CausalLm wide = CausalLm.load(dir, Device.cpu());
                     AdaptedModel expected =
