@@ -390,8 +390,8 @@ public final class CausalLm implements AutoCloseable {
     }
 
     /**
-     * Tells what computes products with base weights in these kernels: the fastest here, found by a
-     * trial of some milliseconds, unless {@link #useMatrixProduct} has said which.
+     * Tells what computes products with base weights in these kernels: chosen by the processor,
+     * unless {@link #useMatrixProduct} has said which.
      *
      * @return the product
      */

@@ -299,7 +299,7 @@ public final class Decoder extends NamedBlock implements AdapterHost {
         MatrixProduct product = matrixProduct;
         if (product == null) {
             NDArray table = embeddings();
-            product = MatrixProduct.fastest(ScalarType.of(table), table.getDevice());
+            product = MatrixProduct.of(ScalarType.of(table), table.getDevice());
             matrixProduct = product;
         }
         return product;

@@ -1,21 +1,18 @@
 package io.peft4j.models;
 
 import ai.djl.Device;
-import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
+import io.peft4j.torch.Processor;
 import io.peft4j.torch.ScalarType;
-import io.peft4j.torch.Tensors;
 import io.peft4j.torch.TextModule;
 import io.peft4j.torch.TorchValue;
 import java.util.EnumMap;
-import java.util.List;
 import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * What computes products with base weights in the layers' kernels. Each gives the same up to
- * rounding; which one is fast depends on the processor, so {@link #fastest} tries them.
+ * rounding; which one is fast depends on the processor.
  */
 public enum MatrixProduct {
 
@@ -32,14 +29,9 @@ public enum MatrixProduct {
     WIDENED("gemm_widened.ts");
 
     private static final Logger LOGGER = LoggerFactory.getLogger(MatrixProduct.class);
-    private static final int TRIES = 5;
-
-    /** Another product than {@link #LINEAR} must save this share of its time. */
-    private static final double WORTH_IT = 0.1;
 
     private static final Map<MatrixProduct, TextModule> KERNELS =
             new EnumMap<>(MatrixProduct.class);
-    private static final Map<ScalarType, MatrixProduct> FASTEST = new EnumMap<>(ScalarType.class);
 
     private final String text;
 
@@ -61,8 +53,7 @@ public enum MatrixProduct {
                                     "attention.ts",
                                     "feed_forward.ts",
                                     "head.ts",
-                                    "engine.ts",
-                                    "trial.ts"));
+                                    "engine.ts"));
         }
     }
 
@@ -92,66 +83,40 @@ public enum MatrixProduct {
     }
 
     /**
-     * Finds the fastest product by a trial of some milliseconds, once in the life of the process.
+     * Chooses a product by the processor. Not by a trial of speed: a disturbed one would have the
+     * same training round otherwise when it is repeated.
      *
      * @param type the weights' type
      * @param device where they are
-     * @return {@link #LINEAR}, unless another one is faster by a tenth
      */
-    static MatrixProduct fastest(ScalarType type, Device device) {
+    static MatrixProduct of(ScalarType type, Device device) {
         if (device.isGpu()) {
             return LINEAR;
         }
-        synchronized (FASTEST) {
-            return FASTEST.computeIfAbsent(type, MatrixProduct::measureAll);
+        if (type == ScalarType.FLOAT32) {
+            // MKL takes slower ways on processors that are not Intel's
+            return Processor.isAmd() && ONEDNN.isFor(type, device) ? ONEDNN : LINEAR;
         }
+        // without oneDNN's, libtorch's product is a plain loop, a hundred times slower
+        return WIDENED.isFor(type, device) && !hasInstructionsFor(type) ? WIDENED : LINEAR;
     }
 
-    private static MatrixProduct measureAll(ScalarType type) {
-        MatrixProduct best = LINEAR;
-        double least = Double.POSITIVE_INFINITY;
-        for (MatrixProduct product : List.of(ONEDNN, WIDENED)) {
-            if (product.isFor(type, Device.cpu())) {
-                double seconds = product.measure(type, least);
-                if (seconds < least) {
-                    least = seconds;
-                    best = product;
-                }
-            }
+    private static boolean hasInstructionsFor(ScalarType type) {
+        String question =
+                switch (type) {
+                    case BFLOAT16 -> "has_bfloat16";
+                    case FLOAT16 -> "has_float16";
+                    default -> null;
+                };
+        if (question == null) {
+            return true;
         }
-        double linear = LINEAR.measure(type, least);
-        MatrixProduct chosen = least < (1 - WORTH_IT) * linear ? best : LINEAR;
-        LOGGER.debug(
-                "products in {}: {} in {} ms, {} in {} ms",
-                type,
-                best,
-                1e3 * least,
-                LINEAR,
-                1e3 * linear);
-        return chosen;
-    }
-
-    /**
-     * Times both products of a small layer.
-     *
-     * @param limit the time of another product; one that is much slower is not tried again
-     * @return the least seconds
-     */
-    private double measure(ScalarType type, double limit) {
-        TextModule kernels = kernels();
-        try (NDManager scope = NDManager.newBaseManager(Device.cpu(), "PyTorch");
-                TorchValue like = TorchValue.of(Tensors.empty(scope, new Shape(1), type));
-                TorchValue operands = kernels.infer("trial_operands", like)) {
-            double least = Double.POSITIVE_INFINITY;
-            for (int i = 0; i < TRIES; i++) {
-                long start = System.nanoTime();
-                kernels.infer("trial", operands).close();
-                least = Math.min(least, (System.nanoTime() - start) / 1e9);
-                if (least > 2 * limit) {
-                    break;
-                }
-            }
-            return least;
+        try (TextModule processor = TextModule.resource(MatrixProduct.class, "instructions.ts");
+                TorchValue answer = processor.infer(question)) {
+            return answer.longs()[0] != 0;
+        } catch (IllegalArgumentException e) {
+            LOGGER.debug("this libtorch has no oneDNN to ask", e);
+            return true;
         }
     }
 }
