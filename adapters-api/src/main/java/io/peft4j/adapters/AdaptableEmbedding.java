@@ -1,5 +1,6 @@
 package io.peft4j.adapters;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -111,6 +112,21 @@ public final class AdaptableEmbedding extends AbstractBlock {
         }
         NDArray w = store.getValue(weight, x.getDevice(), training);
         return Linear.linear(x, w).singletonOrThrow();
+    }
+
+    /**
+     * Tells what the adapters in effect add to {@link #project}.
+     *
+     * @param store as in {@link AdaptableLinear#lowRankUpdates}
+     * @param device where the pass runs
+     * @param training whether dropout is on and gradients will be asked for
+     * @return as {@link AdaptableLinear#lowRankUpdates}
+     */
+    public @Nullable List<LowRankUpdate> projectUpdates(
+            ParameterStore store, Device device, boolean training) {
+        return store instanceof AdaptedStore adapted
+                ? adapted.lowRankUpdates(this, weight, null, device, training)
+                : List.of();
     }
 
     /**

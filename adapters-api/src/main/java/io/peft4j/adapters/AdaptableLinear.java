@@ -15,6 +15,7 @@ import ai.djl.util.Preconditions;
 import io.peft4j.torch.BFloat16;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -70,6 +71,32 @@ public final class AdaptableLinear extends AbstractBlock {
      */
     public Parameter weight() {
         return weight;
+    }
+
+    /**
+     * Returns the base bias.
+     *
+     * @return b (out), or null if there is none
+     */
+    public @Nullable Parameter bias() {
+        return bias;
+    }
+
+    /**
+     * Tells what the adapters in effect add to this layer, for a model that computes them itself.
+     *
+     * @param store where parameters are read from: what {@link AdaptedModel#store} gave, or any
+     *     other for no adapters
+     * @param device where the pass runs
+     * @param training whether dropout is on and gradients will be asked for
+     * @return the updates, which add to each other and to \(x W^T\), none if no adapter changes the
+     *     layer; null if one does in a way that has no such form
+     */
+    public @Nullable List<LowRankUpdate> lowRankUpdates(
+            ParameterStore store, Device device, boolean training) {
+        return store instanceof AdaptedStore adapted
+                ? adapted.lowRankUpdates(use(), weight, bias, device, training)
+                : List.of();
     }
 
     /** Tells whether the weight belongs to an embedding. */

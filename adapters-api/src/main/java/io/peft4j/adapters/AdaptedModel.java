@@ -95,6 +95,18 @@ public final class AdaptedModel implements AutoCloseable {
     }
 
     /**
+     * Counts what adapters change in a pass, for an {@link AdapterHost} that computes layers with
+     * their adapters itself: if it has found fewer changed layers, something else is changed, such
+     * as an embedding or a bias.
+     *
+     * @param store a store of {@link #store}, or any other
+     * @return how many base weights the adapters in effect change, each use of a tied one by itself
+     */
+    public static int changedWeights(ParameterStore store) {
+        return store instanceof AdaptedStore adapted ? adapted.changedWeights() : 0;
+    }
+
+    /**
      * Returns the adapted model.
      *
      * @return the block whose forward has the adapters in effect

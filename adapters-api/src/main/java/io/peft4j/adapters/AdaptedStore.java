@@ -10,6 +10,7 @@ import ai.djl.training.ParameterServer;
 import ai.djl.training.ParameterStore;
 import io.peft4j.torch.Tensors;
 import io.peft4j.torch.TextModule;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -259,6 +260,42 @@ final class AdaptedStore extends ParameterStore {
                             : null;
             default -> null;
         };
+    }
+
+    /** The number of weights that adapters change, in each of their uses. */
+    int changedWeights() {
+        return active.all().size();
+    }
+
+    /**
+     * Tells what adapters add to a linear layer; null if they do something else to it, or to its
+     * bias.
+     *
+     * @param use as in {@link #linear}
+     */
+    @Nullable List<LowRankUpdate> lowRankUpdates(
+            Object use,
+            Parameter weight,
+            @Nullable Parameter bias,
+            Device device,
+            boolean training) {
+        if (bias != null && active.at(bias) != null) {
+            return null;
+        }
+        List<Attachment> attachments = active.at(use, weight);
+        List<LowRankUpdate> updates = new ArrayList<>(attachments.size());
+        NDArray w = base(weight, device, training);
+        for (Attachment attachment : attachments) {
+            boolean linear = attachment.weight().site().kind() == Site.Kind.LINEAR;
+            LowRankUpdate update =
+                    linear ? attachment.state().lowRankUpdate(w, inner, training) : null;
+            if (update == null) {
+                return null;
+            }
+            updates.add(update);
+        }
+        read.add(use);
+        return updates;
     }
 
     private @Nullable NDArray addend(Parameter bias, Device device, boolean training) {

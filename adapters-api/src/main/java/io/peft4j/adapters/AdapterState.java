@@ -56,6 +56,20 @@ public interface AdapterState extends AutoCloseable {
     }
 
     /**
+     * Tells what {@link #linearUpdate} computes as numbers, for models that compute a layer and its
+     * adapters together and write their backward by hand. The arrays are the state's own.
+     *
+     * @param weight the frozen weight W (out, in)
+     * @param store where parameters are read from
+     * @param training whether dropout is on and gradients will be asked for
+     * @return the update, or null if it has no such form
+     */
+    default @Nullable LowRankUpdate lowRankUpdate(
+            NDArray weight, ParameterStore store, boolean training) {
+        return null;
+    }
+
+    /**
      * Computes what the adapter adds to an embedding's output, the rows of (W' − W)ᵀ for some
      * entries, without making W'. It must equal what {@link #effectiveWeight} gives.
      *

@@ -1,5 +1,6 @@
 package io.peft4j.dora;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -7,16 +8,18 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.core.Linear;
-import ai.djl.nn.norm.Dropout;
 import ai.djl.training.ParameterStore;
+import io.peft4j.adapters.LowRankUpdate;
 import io.peft4j.adapters.Site;
 import io.peft4j.lora.LowRankPair;
 import io.peft4j.lora.LowRankState;
+import io.peft4j.torch.DropoutMask;
 import io.peft4j.torch.Tensors;
 import io.peft4j.torch.TextModule;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * DoRA at one site: \(W' = g \odot (W + s B A)\) with the gain \(g = m / \lVert W + s B A \rVert\)
@@ -33,16 +36,20 @@ import java.util.Map;
  */
 final class DoraState extends LowRankState {
 
-    private static final TextModule KERNELS = TextModule.resource(DoraState.class, "dora.ts");
+    static final TextModule KERNELS = TextModule.resource(DoraState.class, "dora.ts");
 
     private final NDArray squaredNorm;
     private final NDArray scale;
     private final Parameter magnitude;
+    private final NDManager manager;
+    private final RowNorms norms;
 
     DoraState(LowRankPair pair, Site site, NDArray weight, NDManager owner) {
         super(pair);
         squaredNorm = KERNELS.call(owner, "squared_row_norm", weight);
+        manager = owner;
         scale = owner.create((float) pair.scaling());
+        norms = new RowNorms(owner, squaredNorm, scale);
         magnitude =
                 Parameter.builder()
                         .setName("lora_magnitude_vector")
@@ -102,7 +109,7 @@ final class DoraState extends LowRankState {
         try (NDManager scope = owner.newSubManager()) {
             NDArray gain = gain(scope, weight, store, training);
             if (training && dropout() > 0) {
-                NDArray dropped = Dropout.dropout(x, (float) dropout(), true).singletonOrThrow();
+                NDArray dropped = DropoutMask.drop(x, DropoutMask.drawSeed(), dropout());
                 dropped.attach(scope);
                 NDArray turned = Linear.linear(dropped, weight).singletonOrThrow();
                 NDArray update = pair().apply(dropped, store, true);
@@ -143,26 +150,44 @@ final class DoraState extends LowRankState {
         super.weightChanged(weight);
         try (NDManager scope = weight.getManager().newSubManager()) {
             Tensors.copy(KERNELS.call(scope, "squared_row_norm", weight), squaredNorm);
+            norms.forget();
         }
     }
 
+    @Override
+    public @Nullable LowRankUpdate lowRankUpdate(
+            NDArray weight, ParameterStore store, boolean training) {
+        Device device = weight.getDevice();
+        if (pair().startsFromWeight() || !norms.isHome(device)) {
+            return null;
+        }
+        NDArray m = store.getValue(magnitude, device, training);
+        NDArray norm = norms.of(weight, pair().factors(manager, device, store, training));
+        return pair().update(device, store, training, new LowRankUpdate.Gain(m, norm));
+    }
+
     /** Returns m / |W + s B A| (out), in the given manager. */
-    private NDArray gain(NDManager owner, NDArray weight, ParameterStore store, boolean training) {
-        NDList factors = pair().factors(owner, weight.getDevice(), store, training);
-        return KERNELS.call(
-                owner,
-                "gain",
-                weight,
-                squaredNorm,
-                factors.get(0),
-                factors.get(1),
-                scale,
-                store.getValue(magnitude, weight.getDevice(), training));
+    private NDArray gain(NDManager scope, NDArray weight, ParameterStore store, boolean training) {
+        Device device = weight.getDevice();
+        NDList factors = pair().factors(scope, device, store, training);
+        NDArray m = store.getValue(magnitude, device, training);
+        return pair().startsFromWeight() || !norms.isHome(device)
+                ? KERNELS.call(
+                        scope,
+                        "gain",
+                        weight,
+                        squaredNorm,
+                        factors.get(0),
+                        factors.get(1),
+                        scale,
+                        m)
+                : KERNELS.call(scope, "gain_of_norm", norms.of(weight, factors), m);
     }
 
     @Override
     public void close() {
         super.close();
+        norms.close();
         magnitude.close();
         squaredNorm.close();
         scale.close();

@@ -26,6 +26,16 @@
   def gain(self, w: Tensor, w2: Tensor, a: Tensor, b: Tensor, scaling: Tensor, m: Tensor) -> Tensor:
     return torch.div(torch.flatten(m), (self).row_norm(w, w2, a, b, scaling))
 
+  def gain_of_norm(self, norm: Tensor, m: Tensor) -> Tensor:
+    return torch.div(torch.flatten(m), norm)
+
+  # How often each tensor was written to.
+  def versions(self, tensors: List[Tensor]) -> List[int]:
+    v = annotate(List[int], [])
+    for i in range(torch.len(tensors)):
+      _0 = torch.append(v, torch._version(tensors[i]))
+    return v
+
   # (m / |d|) d per row, of d = w + s b a (out, in) and m of out elements. The norm is summed as |w| was, so
   # that a new adapter has the factor 1 exactly; it is a constant in backward.
   def turned(self, d: Tensor, m: Tensor) -> Tensor:

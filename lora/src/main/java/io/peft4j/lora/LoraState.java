@@ -1,9 +1,11 @@
 package io.peft4j.lora;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.nn.norm.Dropout;
 import ai.djl.training.ParameterStore;
+import io.peft4j.adapters.LowRankUpdate;
+import io.peft4j.torch.DropoutMask;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * LoRA at one site: \(W' = W + s B A\).
@@ -34,11 +36,17 @@ final class LoraState extends LowRankState {
     public NDArray linearUpdate(
             NDArray x, NDArray base, NDArray weight, ParameterStore store, boolean training) {
         if (training && dropout() > 0) {
-            try (NDArray dropped = Dropout.dropout(x, (float) dropout(), true).singletonOrThrow()) {
+            try (NDArray dropped = DropoutMask.drop(x, DropoutMask.drawSeed(), dropout())) {
                 return pair().apply(x, dropped, store, true);
             }
         }
         return pair().apply(x, store, training);
+    }
+
+    @Override
+    public @Nullable LowRankUpdate lowRankUpdate(
+            NDArray weight, ParameterStore store, boolean training) {
+        return pair().update(weight.getDevice(), store, training, null);
     }
 
     @Override

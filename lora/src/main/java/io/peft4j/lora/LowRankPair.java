@@ -9,6 +9,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import io.peft4j.adapters.AdapterConfigException;
+import io.peft4j.adapters.LowRankUpdate;
 import io.peft4j.adapters.Site;
 import io.peft4j.torch.Tensors;
 import io.peft4j.torch.TextModule;
@@ -208,6 +209,30 @@ public final class LowRankPair implements AutoCloseable {
         return start == null
                 ? new NDList(down, up)
                 : KERNELS.callList(owner, "joined", down, up, start.get(0), start.get(1));
+    }
+
+    /**
+     * Tells the update of a linear layer as numbers.
+     *
+     * @param device the wanted device
+     * @param store where parameters are read from
+     * @param training whether gradients will be asked for
+     * @param gain the factor per output, or null
+     * @return the update, or null for a pair that started from a part of the weight
+     */
+    public @Nullable LowRankUpdate update(
+            Device device,
+            ParameterStore store,
+            boolean training,
+            LowRankUpdate.@Nullable Gain gain) {
+        return start == null
+                ? new LowRankUpdate(
+                        store.getValue(a, device, training),
+                        store.getValue(b, device, training),
+                        scaling,
+                        dropout,
+                        gain)
+                : null;
     }
 
     /**

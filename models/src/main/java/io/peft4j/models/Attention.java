@@ -3,10 +3,12 @@ package io.peft4j.models;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
 import io.peft4j.adapters.AdaptableLinear;
 import io.peft4j.torch.TextModule;
+import java.util.List;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 
@@ -53,6 +55,28 @@ final class Attention extends NamedBlock {
                                 .setFeatures(queries, hidden)
                                 .optBias(architecture.biases().attentionOutput())
                                 .build());
+    }
+
+    /**
+     * Describes the attention and the norm before it.
+     *
+     * @param norm the norm
+     * @param number which layer it is in
+     * @param shape the layer's sizes
+     * @param rotary the rotary positions
+     */
+    Stage stage(RmsNorm norm, int number, LayerShape shape, RotaryEmbedding rotary) {
+        List<Parameter> norms =
+                queryNorm == null || keyNorm == null
+                        ? List.of(norm.weight())
+                        : List.of(norm.weight(), queryNorm.weight(), keyNorm.weight());
+        return LayerStage.attention(
+                norms,
+                queryKeyValue.group(),
+                LinearGroup.of(List.of(output)),
+                new LayerStage.AttentionShape(number, shape, headDim),
+                norm.epsilonValue(),
+                rotary.scaling().amplitude());
     }
 
     NDArray apply(NDManager owner, NDArray x, Pass pass, KeyValueCache.@Nullable Layer cache) {

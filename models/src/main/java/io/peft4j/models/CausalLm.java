@@ -378,6 +378,48 @@ public final class CausalLm implements AutoCloseable {
     }
 
     /**
+     * Chooses whether layers may be computed by kernels whose backward is written by hand, as they
+     * are unless told otherwise, wherever all that is trained are low-rank updates of linear
+     * layers. Else autograd computes everything, which gives the same up to rounding, in more time
+     * and memory; it is there to compare with.
+     *
+     * @param on whether to use them
+     */
+    public void useLayerKernels(boolean on) {
+        decoder.useLayerKernels(on);
+    }
+
+    /**
+     * Tells what computes products with base weights in these kernels: chosen by the processor,
+     * unless {@link #useMatrixProduct} has said which.
+     *
+     * @return the product
+     */
+    public MatrixProduct matrixProduct() {
+        return decoder.matrixProduct();
+    }
+
+    /**
+     * Chooses what computes products with base weights in these kernels, as to repeat on another
+     * machine, or at another time, what rounds in the same way.
+     *
+     * @param product the product
+     * @throws IllegalArgumentException if it is not for these weights, or this build of libtorch
+     */
+    public void useMatrixProduct(MatrixProduct product) {
+        decoder.useMatrixProduct(product);
+    }
+
+    /**
+     * Tells whether the last {@link #backward} went by kernels whose backward is written by hand.
+     *
+     * @return false if it went by autograd, or there was none
+     */
+    public boolean wasByLayerKernels() {
+        return loss.wasByKernels();
+    }
+
+    /**
      * Computes how unevenly the routers send tokens to experts: 1 per chosen expert if all get the
      * same, up to the number of experts if few get all.
      *

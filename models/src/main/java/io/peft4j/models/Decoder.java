@@ -11,16 +11,20 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.Pair;
 import ai.djl.util.PairList;
+import ai.djl.util.Preconditions;
 import io.peft4j.adapters.AdaptableLinear;
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.adapters.AdapterHost;
 import io.peft4j.adapters.BlockTree;
 import io.peft4j.adapters.SavedAdapter;
 import io.peft4j.torch.BFloat16;
+import io.peft4j.torch.GradMode;
+import io.peft4j.torch.ScalarType;
 import io.peft4j.torch.Tensors;
 import java.io.IOException;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -43,6 +47,8 @@ public final class Decoder extends NamedBlock implements AdapterHost {
     private volatile @Nullable AdaptableLinear head;
     private volatile Map<String, Parameter> baseParameters;
     private volatile @Nullable AdaptedModel adapters;
+    private volatile @Nullable LayerEngine engine;
+    private volatile @Nullable MatrixProduct matrixProduct;
 
     Decoder(Architecture architecture) {
         this.architecture = architecture;
@@ -51,6 +57,16 @@ public final class Decoder extends NamedBlock implements AdapterHost {
         body = addChildBlock(names.body(), new DecoderBody(architecture));
         head = architecture.tiedHead() ? null : addHead();
         baseParameters = readParameters();
+        engine = describe();
+    }
+
+    private @Nullable LayerEngine describe() {
+        List<Stage> stages = body.layers().stages(architecture);
+        AdaptableLinear own = head;
+        LinearGroup group =
+                own == null ? LinearGroup.tied(body.embeddings()) : LinearGroup.of(List.of(own));
+        HeadStage last = new HeadStage(body.norm().weight(), group, architecture.normEpsilon());
+        return stages == null ? null : new LayerEngine(stages, last);
     }
 
     private AdaptableLinear addHead() {
@@ -100,6 +116,7 @@ public final class Decoder extends NamedBlock implements AdapterHost {
         body.embeddings().untie();
         head = own;
         baseParameters = readParameters();
+        engine = describe();
         return true;
     }
 
@@ -179,6 +196,58 @@ public final class Decoder extends NamedBlock implements AdapterHost {
             @Nullable NDArray tokens,
             @Nullable KeyValueCache cache,
             @Nullable Routing routing) {
+        try (NDManager scope = owner.newSubManager()) {
+            Tokens read = read(scope, ids, tokens, cache);
+            NDArray hidden = null;
+            if (routing == null && !GradMode.isRecording()) {
+                hidden = byKernels(owner, weights, ids, read, cache);
+            }
+            if (hidden == null) {
+                NDList table = read.table();
+                boolean whole = cache == null || cache.length() == 0;
+                Experts experts = architecture.experts();
+                Routing routes =
+                        routing == null && experts != null && tokens != null && whole
+                                ? new Routing(scope, experts, tokens)
+                                : routing;
+                Pass pass =
+                        new Pass(weights, table.get(0), table.get(1), read.masks(), cache, routes);
+                hidden = body.apply(owner, ids, pass);
+            }
+            if (cache != null) {
+                cache.advance(Math.toIntExact(ids.getShape().get(1)));
+            }
+            return hidden;
+        }
+    }
+
+    private @Nullable NDArray byKernels(
+            NDManager owner,
+            Weights weights,
+            NDArray ids,
+            Tokens read,
+            @Nullable KeyValueCache cache) {
+        try (EnginePass pass = beginLayers(weights)) {
+            if (pass == null) {
+                return null;
+            }
+            try (LayerPass shared = layerPass(owner, ids, read, cache)) {
+                return pass.hidden(owner, shared, body.embeddings().weight().getArray(), ids);
+            }
+        }
+    }
+
+    /**
+     * What the tokens of a pass say.
+     *
+     * @param table rotary cosines and sines
+     * @param masks what tokens may look at
+     */
+    record Tokens(NDList table, AttentionMasks masks) {}
+
+    /** Checks the tokens of a pass; parameters as of {@link #hidden}. */
+    Tokens read(
+            NDManager scope, NDArray ids, @Nullable NDArray tokens, @Nullable KeyValueCache cache) {
         long[] values = TokenChecks.read("token ids", ids);
         int columns = Math.toIntExact(ids.getShape().get(1));
         TokenChecks.requireInVocabulary(values, columns, architecture.vocabularySize());
@@ -188,24 +257,73 @@ public final class Decoder extends NamedBlock implements AdapterHost {
             cache.requireRoomFor(columns);
         }
         NDList table = rotary.of(end, body.embeddings().weight().getArray());
-        try (NDManager scope = owner.newSubManager()) {
-            AttentionMasks masks =
-                    tokens == null
-                            ? AttentionMasks.causal(scope, columns)
-                            : end > columns
-                                    ? AttentionMasks.next(scope, tokens)
-                                    : AttentionMasks.padded(scope, ids, tokens);
-            Experts experts = architecture.experts();
-            Routing routes =
-                    routing == null && experts != null && tokens != null && end == columns
-                            ? new Routing(scope, experts, tokens)
-                            : routing;
-            Pass pass = new Pass(weights, table.get(0), table.get(1), masks, cache, routes);
-            NDArray hidden = body.apply(owner, ids, pass);
-            if (cache != null) {
-                cache.advance(columns);
-            }
-            return hidden;
+        AttentionMasks masks =
+                tokens == null
+                        ? AttentionMasks.causal(scope, columns)
+                        : end > columns
+                                ? AttentionMasks.next(scope, tokens)
+                                : AttentionMasks.padded(scope, ids, tokens);
+        return new Tokens(table, masks);
+    }
+
+    /** Begins a pass by kernels with hand-written backward; null if it is for autograd. */
+    @Nullable EnginePass beginLayers(Weights weights) {
+        LayerEngine layers = engine;
+        NDArray table = body.embeddings().weight().getArray();
+        boolean baseTrained =
+                weights.training()
+                        && baseParameters.values().stream().anyMatch(Parameter::requiresGradient);
+        return layers == null || baseTrained || !table.getDevice().equals(weights.device())
+                ? null
+                : layers.begin(weights);
+    }
+
+    /** Returns what the layers of such a pass share. */
+    LayerPass layerPass(NDManager owner, NDArray ids, Tokens read, @Nullable KeyValueCache cache) {
+        return new LayerPass(
+                owner,
+                matrixProduct().kernels(),
+                ids.getShape(),
+                read.table(),
+                read.masks(),
+                cache);
+    }
+
+    /** Returns the embeddings (V, H). */
+    NDArray embeddings() {
+        return body.embeddings().weight().getArray();
+    }
+
+    /** Returns what computes products with base weights in the layers' kernels. */
+    MatrixProduct matrixProduct() {
+        MatrixProduct product = matrixProduct;
+        if (product == null) {
+            NDArray table = embeddings();
+            product = MatrixProduct.of(ScalarType.of(table), table.getDevice());
+            matrixProduct = product;
+        }
+        return product;
+    }
+
+    void useMatrixProduct(MatrixProduct product) {
+        NDArray table = embeddings();
+        ScalarType type = ScalarType.of(table);
+        Preconditions.checkArgument(
+                product.isFor(type, table.getDevice()),
+                "expected a product for "
+                        + type
+                        + " weights on "
+                        + table.getDevice()
+                        + ", found "
+                        + product);
+        matrixProduct = product;
+    }
+
+    /** Turns kernels with hand-written backward on or off; autograd computes the same. */
+    void useLayerKernels(boolean on) {
+        LayerEngine layers = engine;
+        if (layers != null) {
+            layers.setEnabled(on);
         }
     }
 

@@ -35,6 +35,14 @@ final class DecoderBody extends NamedBlock {
         return embeddings;
     }
 
+    LayerStack layers() {
+        return layers;
+    }
+
+    RmsNorm norm() {
+        return norm;
+    }
+
     NDArray apply(NDManager owner, NDArray ids, Pass pass) {
         try (NDManager scope = owner.newSubManager()) {
             NDArray embedded = pass.weights().rows(scope, embeddings, ids);

@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** One layer: h = x + attention(norm(x)); h + feedForward(norm(h)). */
@@ -23,6 +24,15 @@ final class DecoderLayer extends NamedBlock {
         feedForward = addChildBlock(names.feedForward(), FeedForward.of(architecture, shape));
         feedForwardNorm = addChildBlock(names.feedForwardNorm(), new RmsNorm(hidden, epsilon));
         attentionNorm = addChildBlock(names.attentionNorm(), new RmsNorm(hidden, epsilon));
+    }
+
+    /** Describes the layer for a {@link LayerEngine}; null if it is left to autograd. */
+    @Nullable Stage stage(int number, LayerShape shape, RotaryEmbedding rotary) {
+        Stage second = feedForward.stage(feedForwardNorm);
+        return second == null
+                ? null
+                : new StageSequence(
+                        List.of(attention.stage(attentionNorm, number, shape, rotary), second));
     }
 
     NDArray apply(NDManager owner, NDArray x, Pass pass, KeyValueCache.@Nullable Layer cache) {

@@ -17,6 +17,11 @@ abstract class FeedForward extends NamedBlock {
                 : new MixtureOfExperts(architecture, shape, experts);
     }
 
+    /** Describes the network and the norm before it; null if it is left to autograd. */
+    @Nullable Stage stage(RmsNorm norm) {
+        return null;
+    }
+
     /**
      * Computes the result.
      *

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import io.peft4j.adapters.AdaptableLinear;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** The gated feed-forward network SwiGLU (Shazeer, arXiv:2002.05202): down(silu(gate) * up). */
@@ -23,6 +24,12 @@ final class GatedFeedForward extends FeedForward {
                 addChildBlock(
                         names.down(),
                         AdaptableLinear.builder().setFeatures(width, hidden).optBias(bias).build());
+    }
+
+    @Override
+    Stage stage(RmsNorm norm) {
+        return LayerStage.feedForward(
+                norm.weight(), gateUp.group(), LinearGroup.of(List.of(down)), norm.epsilonValue());
     }
 
     @Override

@@ -6,6 +6,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.peft4j.torch.ScalarType;
 import io.peft4j.torch.Tensors;
+import io.peft4j.torch.TorchValue;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -80,6 +81,7 @@ final class KeyValueCache implements AutoCloseable {
 
     @Override
     public void close() {
+        layers.forEach(layer -> layer.buffers.close());
         manager.close();
     }
 
@@ -88,10 +90,17 @@ final class KeyValueCache implements AutoCloseable {
 
         private final NDArray keys;
         private final NDArray values;
+        private final TorchValue buffers;
 
         private Layer(NDArray keys, NDArray values) {
             this.keys = keys;
             this.values = values;
+            buffers = TorchValue.of(List.of(keys, values));
+        }
+
+        /** Returns keys and values, as the layers' kernels take them. */
+        TorchValue buffers() {
+            return buffers;
         }
 
         NDArray keys() {

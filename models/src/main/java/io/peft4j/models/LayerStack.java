@@ -23,6 +23,20 @@ final class LayerStack extends NamedBlock {
         }
     }
 
+    /** Describes the layers for a {@link LayerEngine}; null if they are left to autograd. */
+    @Nullable List<Stage> stages(Architecture architecture) {
+        List<Stage> stages = new ArrayList<>();
+        for (int i = 0; i < layers.size(); i++) {
+            LayerShape shape = architecture.layers().get(i);
+            Stage stage = layers.get(i).stage(i, shape, architecture.rotary());
+            if (stage == null) {
+                return null;
+            }
+            stages.add(stage);
+        }
+        return stages;
+    }
+
     NDArray apply(NDManager owner, NDArray embedded, Pass pass) {
         NDArray h = embedded;
         for (int i = 0; i < layers.size(); i++) {

@@ -31,6 +31,7 @@ final class NextTokenLoss {
     private static final int LEAST_ROWS = 128;
 
     private final Decoder decoder;
+    private volatile boolean byKernels;
 
     NextTokenLoss(Decoder decoder) {
         this.decoder = decoder;
@@ -52,7 +53,7 @@ final class NextTokenLoss {
                             decoder.project(scope, weights, Kernels.rows(scope, picked, from, to));
                     NDArray targets = labels.targets(scope, from, to);
                     NDArray losses = Kernels.DECODER.call(scope, "losses", logits, targets);
-                    addTo(sums, labels, from, losses);
+                    addTo(sums, labels, from, losses.toFloatArray());
                 }
             }
         }
@@ -76,6 +77,12 @@ final class NextTokenLoss {
         if (labels.count() == 0) {
             return sums;
         }
+        try (EnginePass pass = decoder.beginLayers(weights)) {
+            byKernels = pass != null;
+            if (pass != null) {
+                return backward(pass, owner, ids, tokens, labels, divisor);
+            }
+        }
         try (GradMode recording = GradMode.enabled();
                 NDManager step = owner.newSubManager();
                 NDManager host = step.newSubManager(Device.cpu())) {
@@ -95,7 +102,7 @@ final class NextTokenLoss {
                     // embeddings; what a chunk has for itself is freed with its scope
                     Gradients.backwardKeepingGraph(logits, lossAndGradient.get(1));
                     Tensors.copy(x.getGradient(), Kernels.rows(scope, upstream, from, to));
-                    addTo(sums, labels, from, lossAndGradient.get(0));
+                    addTo(sums, labels, from, lossAndGradient.get(0).toFloatArray());
                 }
             }
             if (Kernels.isTracked(picked)) { // else nothing below the head is trained
@@ -107,6 +114,32 @@ final class NextTokenLoss {
             }
         }
         return sums;
+    }
+
+    private double[] backward(
+            EnginePass pass,
+            NDManager owner,
+            NDArray ids,
+            @Nullable NDArray tokens,
+            Labels labels,
+            double divisor) {
+        double[] sums = new double[labels.rows()];
+        try (NDManager step = owner.newSubManager();
+                LayerPass shared =
+                        decoder.layerPass(step, ids, decoder.read(step, ids, tokens, null), null)) {
+            NDArray table = decoder.embeddings();
+            addTo(
+                    sums,
+                    labels,
+                    0,
+                    pass.backward(shared, table, ids, labels, 1 / divisor, chunkRows(), false));
+        }
+        return sums;
+    }
+
+    /** Tells whether the last backward went by kernels that were written by hand. */
+    boolean wasByKernels() {
+        return byKernels;
     }
 
     /** Returns a record to fill if the routers' balance takes part in the loss. */
@@ -142,8 +175,7 @@ final class NextTokenLoss {
         return Math.max(LEAST_ROWS, CHUNK_ELEMENTS / decoder.architecture().vocabularySize());
     }
 
-    private static void addTo(double[] sums, Labels labels, int from, NDArray losses) {
-        float[] values = losses.toFloatArray();
+    private static void addTo(double[] sums, Labels labels, int from, float[] values) {
         for (int i = 0; i < values.length; i++) {
             sums[labels.rowOf(from + i)] += values[i];
         }

@@ -50,6 +50,11 @@ final class Projections {
         return Collections.unmodifiableMap(layers);
     }
 
+    /** Returns the layers as one group. */
+    LinearGroup group() {
+        return LinearGroup.of(List.copyOf(layers.values()));
+    }
+
     /** Returns the results (…, width), in order, of the owner. */
     NDList apply(NDManager owner, NDArray x, Weights weights) {
         List<NDArray> results = new ArrayList<>();

@@ -23,6 +23,10 @@ final class RmsNorm extends NamedBlock {
         return weight;
     }
 
+    double epsilonValue() {
+        return epsilon;
+    }
+
     NDArray epsilon() {
         return Kernels.constant(epsilon);
     }

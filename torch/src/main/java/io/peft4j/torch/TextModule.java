@@ -7,6 +7,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtSymbolBlock;
+import ai.djl.pytorch.jni.IValue;
 import ai.djl.pytorch.jni.IValueUtils;
 import ai.djl.pytorch.jni.JniUtils;
 import java.io.ByteArrayInputStream;
@@ -78,22 +79,50 @@ public final class TextModule implements AutoCloseable {
     }
 
     /**
-     * Compiles a module from a resource beside a class.
+     * Compiles a module from resources beside a class, whose methods may call each other.
      *
-     * @param neighbour the class that lies beside the resource
-     * @param name the resource's name, such as {@code "decoder.ts"}
+     * @param neighbour the class that lies beside the resources
+     * @param names the resources' names, such as {@code "decoder.ts"}
      * @return the module
      */
-    public static TextModule resource(Class<?> neighbour, String name) {
+    public static TextModule resource(Class<?> neighbour, String... names) {
+        StringBuilder source = new StringBuilder();
+        for (String name : names) {
+            source.append(read(neighbour, name)).append('\n');
+        }
+        return compile(source.toString());
+    }
+
+    private static String read(Class<?> neighbour, String name) {
         try (InputStream text = neighbour.getResourceAsStream(name)) {
             if (text == null) {
                 throw new IllegalArgumentException(
                         "no resource " + name + " beside " + neighbour.getName());
             }
-            return compile(new String(text.readAllBytes(), StandardCharsets.UTF_8));
+            return new String(text.readAllBytes(), StandardCharsets.UTF_8);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot read the resource " + name, e);
         }
+    }
+
+    /**
+     * Calls a method without any history, whatever the thread's {@link GradMode}: in libtorch's
+     * inference mode. It costs microseconds where the other calls cost a tenth of a millisecond,
+     * since arguments are passed as they are. What comes out is for more such calls, see {@link
+     * TorchValue#tensor}; tensors from elsewhere may be written into.
+     *
+     * @param method the method's name; its parameters may be of any type that {@link TorchValue}
+     *     has
+     * @param arguments the arguments, in order; they stay the caller's
+     * @return the result; close it
+     */
+    public TorchValue infer(String method, TorchValue... arguments) {
+        IValue[] values = new IValue[arguments.length];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = arguments[i].value();
+        }
+        JniUtils.setGraphExecutorOptimize(false);
+        return new TorchValue(IValueUtils.runMethod(block, method, values));
     }
 
     /**

@@ -44,6 +44,9 @@
     for i in range(torch.len(p)):
       _0 = torch.add_(steps[i], 1)
     torch._fused_adamw_(p, g, m, v, annotate(List[Tensor], []), steps, lr=float(torch.select(hyper, 0, 0)), beta1=float(torch.select(hyper, 0, 1)), beta2=float(torch.select(hyper, 0, 2)), weight_decay=float(torch.select(hyper, 0, 4)), eps=float(torch.select(hyper, 0, 3)), amsgrad=False, maximize=False)
+    # this operation alone does not count as a write, by which others tell that what they keep is out of date
+    for i in range(torch.len(p)):
+      _1 = torch.zero_(torch.narrow(p[i], 0, 0, 0))
     return hyper
 
   # One AdamW step of parameters that all hold a gradient.

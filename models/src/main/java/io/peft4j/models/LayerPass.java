@@ -1,0 +1,119 @@
+package io.peft4j.models;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.peft4j.torch.TextModule;
+import io.peft4j.torch.TorchValue;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** What the stages of one pass share, as their kernels take it. */
+final class LayerPass implements AutoCloseable {
+
+    private static final TorchValue YES = TorchValue.of(true);
+    private static final TorchValue NO = TorchValue.of(false);
+    private static final TorchValue NONE = TorchValue.of(List.<NDArray>of());
+
+    /** A mask of a window, for a number of key-value heads. */
+    private record MaskKey(int heads, int window) {}
+
+    private final NDManager owner;
+    private final TextModule kernels;
+    private final AttentionMasks masks;
+    private final @Nullable KeyValueCache cache;
+    private final long tokens;
+    private final TorchValue table;
+    private final Map<MaskKey, TorchValue> folded = new HashMap<>();
+    private final Map<LayerShape, TorchValue> dims = new HashMap<>();
+
+    /**
+     * Begins a pass.
+     *
+     * @param owner owns what is made for it
+     * @param kernels the stages' kernels
+     * @param ids the shape (B, S) of the tokens
+     * @param table rotary cosines and sines
+     * @param masks what tokens may look at
+     * @param cache the keys and values of earlier tokens; null for none
+     */
+    LayerPass(
+            NDManager owner,
+            TextModule kernels,
+            Shape ids,
+            NDList table,
+            AttentionMasks masks,
+            @Nullable KeyValueCache cache) {
+        this.owner = owner;
+        this.kernels = kernels;
+        this.masks = masks;
+        this.cache = cache;
+        this.table = TorchValue.of(table);
+        tokens = ids.size();
+    }
+
+    static TorchValue flag(boolean on) {
+        return on ? YES : NO;
+    }
+
+    NDManager owner() {
+        return owner;
+    }
+
+    TextModule kernels() {
+        return kernels;
+    }
+
+    /** Returns the number of tokens, B S. */
+    long tokens() {
+        return tokens;
+    }
+
+    TorchValue table() {
+        return table;
+    }
+
+    /** Returns the mask of a layer, as a list of one, or of none. */
+    TorchValue mask(LayerShape layer) {
+        NDArray mask = masks.of(layer.window());
+        if (mask == null) {
+            return NONE;
+        }
+        int heads = layer.keyValueHeads();
+        return folded.computeIfAbsent(
+                new MaskKey(heads, layer.window().orElse(0)),
+                key -> {
+                    try (TorchValue whole = TorchValue.of(mask);
+                            TorchValue count = TorchValue.ofLongs(heads)) {
+                        return kernels.infer("folded_mask", whole, count);
+                    }
+                });
+    }
+
+    /** Returns the buffers of a layer's keys and values, none if none are kept. */
+    TorchValue cache(int layer) {
+        return cache == null ? NONE : cache.layer(layer).buffers();
+    }
+
+    /** Returns the whole numbers of an attention. */
+    TorchValue dims(LayerStage.AttentionShape shape) {
+        return dims.computeIfAbsent(
+                shape.layer(),
+                layer ->
+                        TorchValue.ofLongs(
+                                layer.keyValueHeads(),
+                                shape.headDim(),
+                                cache == null ? 0 : cache.length(),
+                                layer.window().orElse(0)));
+    }
+
+    @Override
+    public void close() {
+        table.close();
+        folded.values().forEach(TorchValue::close);
+        dims.values().forEach(TorchValue::close);
+    }
+}

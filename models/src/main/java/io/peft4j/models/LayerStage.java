@@ -1,0 +1,110 @@
+package io.peft4j.models;
+
+import ai.djl.nn.Parameter;
+import io.peft4j.torch.TorchValue;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Half of a layer, h + f(norm(h)), whose forward is one kernel and whose backward is another,
+ * written by hand: a norm, a group of linear layers, what is between, and a second group.
+ */
+final class LayerStage implements Stage {
+
+    private final String kernel;
+    private final List<Parameter> norms;
+    private final List<LinearGroup> groups;
+    private final @Nullable AttentionShape attention;
+    private final TorchValue numbers; // some bytes, for the life of the process
+    private @Nullable StageTensors tensors;
+
+    /**
+     * What an attention has beside its layers.
+     *
+     * @param number which layer it is in
+     * @param layer the sizes
+     * @param headDim the width of a head
+     */
+    record AttentionShape(int number, LayerShape layer, int headDim) {}
+
+    private LayerStage(
+            String kernel,
+            List<Parameter> norms,
+            List<LinearGroup> groups,
+            @Nullable AttentionShape attention,
+            double... numbers) {
+        this.kernel = kernel;
+        this.norms = norms;
+        this.groups = groups;
+        this.attention = attention;
+        this.numbers = TorchValue.ofDoubles(numbers);
+    }
+
+    /**
+     * Describes an attention.
+     *
+     * @param norms the layer's, and those of queries and keys if there are any
+     * @param queryKeyValue the projections to queries, keys and values, fused or not
+     * @param output the projection back
+     * @param shape the sizes
+     * @param epsilon the norms'
+     * @param amplitude what the rotary cosines and sines are multiplied by
+     */
+    static LayerStage attention(
+            List<Parameter> norms,
+            LinearGroup queryKeyValue,
+            LinearGroup output,
+            AttentionShape shape,
+            double epsilon,
+            double amplitude) {
+        return new LayerStage(
+                "attention",
+                norms,
+                List.of(queryKeyValue, output),
+                shape,
+                epsilon,
+                1 / (amplitude * amplitude));
+    }
+
+    static LayerStage feedForward(
+            Parameter norm, LinearGroup gateUp, LinearGroup down, double epsilon) {
+        return new LayerStage("feed_forward", List.of(norm), List.of(gateUp, down), null, epsilon);
+    }
+
+    @Override
+    public @Nullable StagePass begin(Weights weights) {
+        GroupUpdates first = groups.get(0).updates(weights);
+        if (first == null) {
+            return null;
+        }
+        GroupUpdates second = groups.get(1).updates(weights);
+        if (second == null) {
+            first.close();
+            return null;
+        }
+        return new LayerStagePass(this, tensors(), List.of(first, second));
+    }
+
+    private synchronized StageTensors tensors() {
+        StageTensors now = StageTensors.of(tensors, norms, groups);
+        tensors = now;
+        return now;
+    }
+
+    String kernel() {
+        return kernel;
+    }
+
+    @Nullable AttentionShape attention() {
+        return attention;
+    }
+
+    TorchValue numbers() {
+        return numbers;
+    }
+
+    /** Returns the width of a group's input. */
+    long width(int group) {
+        return groups.get(group).weights().get(0).getShape().get(1);
+    }
+}

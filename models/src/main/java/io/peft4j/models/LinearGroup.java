@@ -1,0 +1,76 @@
+package io.peft4j.models;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Parameter;
+import io.peft4j.adapters.AdaptableEmbedding;
+import io.peft4j.adapters.AdaptableLinear;
+import io.peft4j.adapters.LowRankUpdate;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Linear layers with one input, as the kernels of {@code projection.ts} take them. */
+final class LinearGroup {
+
+    /** How one layer is read. */
+    private interface Layer {
+        @Nullable List<LowRankUpdate> updates(Weights weights);
+    }
+
+    private final List<Parameter> weights = new ArrayList<>();
+    private final List<@Nullable Parameter> biases = new ArrayList<>();
+    private final List<Layer> layers = new ArrayList<>();
+
+    private LinearGroup() {}
+
+    static LinearGroup of(List<AdaptableLinear> linears) {
+        LinearGroup group = new LinearGroup();
+        for (AdaptableLinear linear : linears) {
+            group.weights.add(linear.weight());
+            group.biases.add(linear.bias());
+            group.layers.add(w -> linear.lowRankUpdates(w.store(), w.device(), w.training()));
+        }
+        return group;
+    }
+
+    /** Returns the output head that is an embedding's table. */
+    static LinearGroup tied(AdaptableEmbedding embedding) {
+        LinearGroup group = new LinearGroup();
+        group.weights.add(embedding.weight());
+        group.biases.add(null);
+        group.layers.add(w -> embedding.projectUpdates(w.store(), w.device(), w.training()));
+        return group;
+    }
+
+    /** Returns the base's tensors. */
+    List<NDArray> weights() {
+        return weights.stream().map(Parameter::getArray).toList();
+    }
+
+    /** Returns the biases, with an empty tensor where there is none. */
+    List<NDArray> biases(NDManager owner) {
+        List<NDArray> arrays = new ArrayList<>();
+        for (Parameter bias : biases) {
+            arrays.add(bias == null ? owner.create(new Shape(0)) : bias.getArray());
+        }
+        return arrays;
+    }
+
+    /**
+     * Reads what adapters add in a pass.
+     *
+     * @return the updates, or null if they cannot be told as such
+     */
+    @Nullable GroupUpdates updates(Weights pass) {
+        GroupUpdates.Builder builder = new GroupUpdates.Builder();
+        for (int i = 0; i < layers.size(); i++) {
+            List<LowRankUpdate> updates = layers.get(i).updates(pass);
+            if (updates == null || !builder.add(i, updates)) {
+                return null;
+            }
+        }
+        return builder.build(pass.training());
+    }
+}

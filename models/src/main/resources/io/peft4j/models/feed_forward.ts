@@ -1,0 +1,97 @@
+  # The second half of a layer: h + down(silu(gate) * up) of the norm of h (B, S, H), gate and up fused or not.
+  # Shapes: T = B S tokens, F the inner width. W1 … K1 are the group of gate and up, W2 … K2 that of down.
+
+  # (T, 2 F) or twice (T, F) -> twice (T, F), views of a fused one.
+  def gate_up(self, ys: List[Tensor], layers: int) -> Tuple[Tensor, Tensor]:
+    if torch.eq(layers, 1):
+      f = torch.floordiv(torch.size(ys[0], 1), 2)
+      gate = torch.narrow(ys[0], 1, 0, f)
+      up = torch.narrow(ys[0], 1, f, f)
+    else:
+      gate = ys[0]
+      up = ys[1]
+    return (gate, up)
+
+  # Returns the result, and what backward needs: r, u1, u2, y of a down with a gain, then how project1 and project2 end.
+  def feed_forward(self, h: Tensor, norms: List[Tensor], W1: List[Tensor], b1: List[Tensor], F1: List[Tensor], at1: List[int], s1: List[float], K1: List[Tensor], W2: List[Tensor], b2: List[Tensor], F2: List[Tensor], at2: List[int], s2: List[float], K2: List[Tensor], numbers: List[float], save: bool) -> List[Tensor]:
+    h2 = torch.view(h, [-1, torch.size(h, -1)])
+    n, r = (self).norm(h2, norms[0], numbers[0])
+    p1 = (self).project(n, W1, b1, F1, at1, s1, K1)
+    layers = torch.len(W1)
+    gate, up = (self).gate_up(p1, layers)
+    a = torch.mul_(torch.silu(gate), up)
+    p2 = (self).project(a, W2, b2, F2, at2, s2, K2)
+    if torch.__and__((self).has_gain(F2), save):
+      y = p2[0]
+      result = torch.add(y, h2)
+    else:
+      y = torch.empty([0], dtype=ops.prim.dtype(h), device=ops.prim.device(h))
+      result = torch.add_(p2[0], h2)
+    saved = [torch.view(result, torch.size(h))]
+    if save:
+      _0 = torch.append(saved, r)
+      _1 = torch.append(saved, p2[1])
+      _2 = torch.append(saved, y)
+      for i in range(torch.len(p1)):
+        _3 = torch.append(saved, p1[i])
+      for i in range(torch.sub(torch.len(p2), 2)):
+        _4 = torch.append(saved, p2[torch.add(i, 2)])
+    else:
+      pass
+    return saved
+
+  # Adds to dh, the gradient by the result, what makes it the gradient by h.
+  def feed_forward_backward(self, dh3: Tensor, h: Tensor, saved: List[Tensor], norms: List[Tensor], W1: List[Tensor], b1: List[Tensor], F1: List[Tensor], at1: List[int], s1: List[float], K1: List[Tensor], W2: List[Tensor], b2: List[Tensor], F2: List[Tensor], at2: List[int], s2: List[float], K2: List[Tensor], numbers: List[float], need_dx: bool) -> Tensor:
+    hidden = torch.size(h, -1)
+    h2 = torch.view(h, [-1, hidden])
+    dh = torch.view(dh3, [-1, hidden])
+    r = saved[1]
+    u2 = saved[2]
+    layers = torch.len(W1)
+    ys1 = torch.slice(saved, 4, torch.add(4, layers), 1)
+    u1 = saved[torch.add(4, layers)]
+    zs1 = (self).zs_of(saved, torch.add(5, layers), F1, K1)
+    zs2 = (self).zs_of(saved, torch.add(torch.add(5, layers), torch.len(zs1)), F2, K2)
+    gate, up = (self).gate_up(ys1, layers)
+    act = torch.silu(gate)
+    a = torch.mul(act, up)
+    if (self).has_gain(F2):
+      dyd = torch.clone(dh)
+    else:
+      dyd = dh
+    y2 = (self).unbiased([saved[3]], b2, F2)
+    da = (self).project_backward([dyd], y2, zs2, a, u2, W2, F2, at2, s2, K2, True)
+    dys1 = annotate(List[Tensor], [])
+    for j in range(layers):
+      _0 = torch.append(dys1, torch.empty(torch.size(ys1[j]), dtype=ops.prim.dtype(h), device=ops.prim.device(h)))
+    dgate, dup = (self).gate_up(dys1, layers)
+    _1 = torch.mul(da, act, out=dup)
+    _2 = torch.silu_backward(torch.mul_(da, up), gate, grad_input=dgate)
+    n = (self).normed(h2, r, norms[0])
+    dn = (self).project_backward(dys1, (self).unbiased(ys1, b1, F1), zs1, n, u1, W1, F1, at1, s1, K1, need_dx)
+    if need_dx:
+      _3 = torch.add_(dh, (self).norm_backward(dn, h2, r, norms[0]))
+    else:
+      pass
+    return dh3
+
+  # As many tensors from an index on as `project` has ended with.
+  def zs_of(self, saved: List[Tensor], start: int, F: List[Tensor], K: List[Tensor]) -> List[Tensor]:
+    n = 0
+    for i in range(torch.floordiv(torch.len(F), 4)):
+      if torch.__and__((self).is_some(F[torch.add(torch.mul(i, 4), 2)]), (self).is_dropping(K, i)):
+        n = torch.add(n, 1)
+      else:
+        pass
+    return torch.slice(saved, start, torch.add(start, n), 1)
+
+  # What layers gave before their biases; as it is where nobody looks at it.
+  def unbiased(self, ys: List[Tensor], b: List[Tensor], F: List[Tensor]) -> List[Tensor]:
+    all = annotate(List[Tensor], [])
+    gain = (self).has_gain(F)
+    for j in range(torch.len(ys)):
+      if torch.__and__(gain, (self).is_some(b[j])):
+        _0 = torch.append(all, torch.sub(ys[j], b[j]))
+      else:
+        _1 = torch.append(all, ys[j])
+    return all
