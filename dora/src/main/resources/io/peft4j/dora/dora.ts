@@ -36,6 +36,16 @@
       _0 = torch.append(v, torch._version(tensors[i]))
     return v
 
+  # The same, or nothing unless all are the same memory as others in the same order.
+  def versions_of_same(self, tensors: List[Tensor], others: List[Tensor]) -> List[int]:
+    v = (self).versions(tensors)
+    for i in range(torch.len(tensors)):
+      if torch.is_set_to(tensors[i], others[i]):
+        pass
+      else:
+        v = annotate(List[int], [])
+    return v
+
   # (m / |d|) d per row, of d = w + s b a (out, in) and m of out elements. The norm is summed as |w| was, so
   # that a new adapter has the factor 1 exactly; it is a constant in backward.
   def turned(self, d: Tensor, m: Tensor) -> Tensor:
