@@ -79,7 +79,9 @@ final class RowNorms implements AutoCloseable {
         return known;
     }
 
-    /** Returns how often the tensors were written to; nothing if they are others than those kept. */
+    /**
+     * Returns how often the tensors were written to; nothing if they are others than those kept.
+     */
     private long[] versions(List<NDArray> now) {
         TorchValue known = kept;
         if (known == null) {

@@ -34,10 +34,7 @@ class EmbeddingThreadsTest {
             SequentialBlock base = new SequentialBlock().add(embedding);
             base.initialize(manager, DataType.FLOAT32, new Shape(1, 3));
             DoraConfig config =
-                    DoraConfig.builder()
-                            .setRank(2)
-                            .setTargetModules("AdaptableEmbedding")
-                            .build();
+                    DoraConfig.builder().setRank(2).setTargetModules("AdaptableEmbedding").build();
             try (AdaptedModel adapted = Adapters.attach(base, config, 1)) {
                 float[] expected = output(adapted, manager);
                 List<Future<?>> done = new ArrayList<>();

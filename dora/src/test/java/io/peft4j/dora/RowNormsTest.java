@@ -61,7 +61,8 @@ class RowNormsTest {
         base.initialize(manager, DataType.FLOAT32, new Shape(1, IN));
         DoraConfig config = DoraConfig.builder().setRank(2).setTargetModules("all-linear").build();
         adapted = Adapters.attach(base, config, 1);
-        parameters(parameter -> Tensors.copy(random(parameter.getShape(), 3), parameter.getArray()));
+        parameters(
+                parameter -> Tensors.copy(random(parameter.getShape(), 3), parameter.getArray()));
         before = output();
         assertNormsAreNew();
     }
@@ -192,7 +193,8 @@ class RowNormsTest {
         output();
         adapted.unmerge();
         assertThat(output()).containsExactly(before);
-        adapted.add("second", DoraConfig.builder().setRank(2).setTargetModules("all-linear").build());
+        adapted.add(
+                "second", DoraConfig.builder().setRank(2).setTargetModules("all-linear").build());
         adapted.activate("second");
         float[] second = output();
         adapted.merge();
@@ -206,7 +208,8 @@ class RowNormsTest {
     @Test
     void valuesThatAreLoadedIntoAnAttachedAdapter(@TempDir Path directory) throws IOException {
         adapted.save(directory);
-        parameters(parameter -> Tensors.copy(random(parameter.getShape(), 5), parameter.getArray()));
+        parameters(
+                parameter -> Tensors.copy(random(parameter.getShape(), 5), parameter.getArray()));
         assertChangedAndNormsAreNew();
         adapted.adapter().load(directory);
         assertThat(output()).containsExactly(before);

@@ -44,9 +44,20 @@ final class LinearGroup {
         return group;
     }
 
-    /** Returns the base's tensors. */
+    /** Returns the base's weights. */
     List<NDArray> weights() {
         return weights.stream().map(Parameter::getArray).toList();
+    }
+
+    /** Returns the base's tensors, weights and biases. */
+    List<NDArray> arrays() {
+        List<NDArray> arrays = new ArrayList<>(weights());
+        for (Parameter bias : biases) {
+            if (bias != null) {
+                arrays.add(bias.getArray());
+            }
+        }
+        return arrays;
     }
 
     /** Returns the biases, with an empty tensor where there is none. */

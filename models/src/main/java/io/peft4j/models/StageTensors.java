@@ -37,7 +37,7 @@ final class StageTensors implements AutoCloseable {
             @Nullable StageTensors known, List<Parameter> norms, List<LinearGroup> groups) {
         List<NDArray> now = new ArrayList<>();
         norms.forEach(norm -> now.add(norm.getArray()));
-        groups.forEach(group -> now.addAll(group.weights()));
+        groups.forEach(group -> now.addAll(group.arrays()));
         if (known != null && known.isOf(now)) {
             return known;
         }
