@@ -379,9 +379,9 @@ public final class CausalLm implements AutoCloseable {
 
     /**
      * Chooses whether layers may be computed by kernels whose backward is written by hand, as they
-     * are unless told otherwise, wherever all that is trained are low-rank updates of linear
-     * layers. Else autograd computes everything, which gives the same up to rounding, in more time
-     * and memory; it is there to compare with.
+     * are unless told otherwise, wherever all that is trained are low-rank updates of linear layers
+     * and the model has no experts. Else autograd computes everything, which gives the same up to
+     * rounding, in more time and memory; it is there to compare with.
      *
      * @param on whether to use them
      */
