@@ -45,6 +45,12 @@ public final class GemmLimit {
                       def backward_turned(self, y: Tensor, w: Tensor) -> Tensor:
                         return torch.linear(y, torch.contiguous(torch.t(w)))
 
+                      def forward_widened(self, x: Tensor, w: Tensor) -> Tensor:
+                        return torch.to(torch.linear(torch.to(x, 6), torch.to(w, 6)), ops.prim.dtype(x))
+
+                      def backward_widened(self, y: Tensor, w: Tensor) -> Tensor:
+                        return torch.to(torch.mm(torch.to(y, 6), torch.to(w, 6)), ops.prim.dtype(y))
+
                       def forward_onednn(self, x: Tensor, w: Tensor) -> Tensor:
                         return ops.mkldnn._linear_pointwise(x, w, None, "none", [], "")
 
@@ -93,8 +99,15 @@ public final class GemmLimit {
             NDArray w = random(scope, out, in);
             NDArray x = random(scope, tokens, in);
             NDArray y = random(scope, tokens, out);
-            return best(List.of("forward_plain", "forward_onednn"), x, w)
-                    + best(List.of("backward_plain", "backward_turned", "backward_onednn"), y, w);
+            return best(List.of("forward_plain", "forward_widened", "forward_onednn"), x, w)
+                    + best(
+                            List.of(
+                                    "backward_plain",
+                                    "backward_turned",
+                                    "backward_widened",
+                                    "backward_onednn"),
+                            y,
+                            w);
         }
     }
 
