@@ -11,7 +11,6 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * One pass of a {@link LayerEngine}.
@@ -77,18 +76,10 @@ final class EnginePass implements AutoCloseable {
      * @param labels which tokens have a loss
      * @param scale the factor of each loss in what is differentiated
      * @param chunk how many rows of logits exist at a time
-     * @param recompute whether to compute a stage again in backward instead of keeping what it
-     *     needs
      * @return the losses, one per label
      */
     float[] backward(
-            LayerPass pass,
-            NDArray table,
-            NDArray ids,
-            Labels labels,
-            double scale,
-            int chunk,
-            boolean recompute) {
+            LayerPass pass, NDArray table, NDArray ids, Labels labels, double scale, int chunk) {
         giveGradients(pass);
         int from = firstTrained();
         Deque<Kept> kept = new ArrayDeque<>();
@@ -100,13 +91,9 @@ final class EnginePass implements AutoCloseable {
                     h = replace(h, output(stage.forward(pass, h, false)));
                     continue;
                 }
-                StagePass.Forward forward = stage.forward(pass, h, !recompute);
-                TorchValue next = forward.takeOutput();
-                if (recompute) {
-                    forward.close();
-                }
-                kept.push(new Kept(stage, h, recompute ? null : forward));
-                h = next;
+                StagePass.Forward forward = stage.forward(pass, h, true);
+                kept.push(new Kept(h, forward));
+                h = forward.takeOutput();
             }
             return backward(pass, h, kept, labels, scale, chunk);
         } finally {
@@ -122,31 +109,16 @@ final class EnginePass implements AutoCloseable {
             Labels labels,
             double scale,
             int chunk) {
-        try (TorchValue result = head(pass, last, labels, scale, chunk, true)) {
+        try (TorchValue result = head(pass, last, labels, scale, chunk)) {
             TorchValue dh = pass.kernels().infer("second", result);
             try (dh) {
                 while (!kept.isEmpty()) {
                     try (Kept stage = kept.pop()) {
-                        stage.backward(pass, dh, !kept.isEmpty());
+                        stage.forward.backward(stage.input, dh, !kept.isEmpty());
                     }
                 }
             }
             return losses(pass, result);
-        }
-    }
-
-    /** Runs forward alone, without dropout; returns the losses, one per label. */
-    float[] losses(LayerPass pass, NDArray table, NDArray ids, Labels labels, int chunk) {
-        TorchValue h = embed(pass, table, ids);
-        try {
-            for (StagePass stage : stages) {
-                h = replace(h, output(stage.forward(pass, h, false)));
-            }
-            try (TorchValue result = head(pass, h, labels, 0, chunk, false)) {
-                return losses(pass, result);
-            }
-        } finally {
-            h.close();
         }
     }
 
@@ -157,13 +129,7 @@ final class EnginePass implements AutoCloseable {
         }
     }
 
-    private TorchValue head(
-            LayerPass pass,
-            TorchValue h,
-            Labels labels,
-            double scale,
-            int chunk,
-            boolean backward) {
+    private TorchValue head(LayerPass pass, TorchValue h, Labels labels, double scale, int chunk) {
         StageTensors base = head.tensors();
         try (NDManager scope = pass.owner().newSubManager();
                 TorchValue rows = TorchValue.of(labels.positions(scope));
@@ -183,8 +149,7 @@ final class EnginePass implements AutoCloseable {
                             headUpdates.layers(),
                             headUpdates.numbers(),
                             size,
-                            numbers,
-                            LayerPass.flag(backward));
+                            numbers);
         }
     }
 
@@ -225,26 +190,18 @@ final class EnginePass implements AutoCloseable {
         headUpdates.close();
     }
 
-    /** A stage that backward will come to, and its input. */
-    private record Kept(StagePass stage, TorchValue input, StagePass.@Nullable Forward forward)
-            implements AutoCloseable {
-
-        void backward(LayerPass pass, TorchValue dh, boolean needInput) {
-            if (forward != null) {
-                forward.backward(input, dh, needInput);
-            } else {
-                try (StagePass.Forward again = stage.forward(pass, input, true)) {
-                    again.backward(input, dh, needInput);
-                }
-            }
-        }
+    /**
+     * A stage that backward will come to.
+     *
+     * @param input what it was computed of
+     * @param forward what it gave and keeps
+     */
+    private record Kept(TorchValue input, StagePass.Forward forward) implements AutoCloseable {
 
         @Override
         public void close() {
             input.close();
-            if (forward != null) {
-                forward.close();
-            }
+            forward.close();
         }
     }
 }

@@ -132,7 +132,7 @@ final class NextTokenLoss {
                     sums,
                     labels,
                     0,
-                    pass.backward(shared, table, ids, labels, 1 / divisor, chunkRows(), false));
+                    pass.backward(shared, table, ids, labels, 1 / divisor, chunkRows()));
         }
         return sums;
     }

@@ -1,9 +1,8 @@
   # The end of the model, for the N tokens whose next one has a label: norm, head and cross-entropy, chunk by chunk, so that
   # logits (N, V) never exist whole. h is (B, S, H), rows (N) says which tokens, W … s is the head's group.
 
-  # The losses (N), float32, and the gradient by h of their sum times scale, of no elements unless it is asked for. Also
-  # adds the gradients of the head's updates.
-  def head(self, h: Tensor, rows: Tensor, targets: Tensor, norms: List[Tensor], W: List[Tensor], b: List[Tensor], F: List[Tensor], at: List[int], s: List[float], chunk: List[int], numbers: List[float], backward: bool) -> List[Tensor]:
+  # The losses (N), float32, and the gradient by h of their sum times scale. Also adds the gradients of the head's updates.
+  def head(self, h: Tensor, rows: Tensor, targets: Tensor, norms: List[Tensor], W: List[Tensor], b: List[Tensor], F: List[Tensor], at: List[int], s: List[float], chunk: List[int], numbers: List[float]) -> List[Tensor]:
     h2 = torch.view(h, [-1, torch.size(h, -1)])
     x = torch.index_select(h2, 0, rows)
     n, r = (self).norm(x, norms[0], numbers[0])
@@ -19,24 +18,17 @@
       target = torch.unsqueeze(torch.narrow(targets, 0, start, length), 1)
       p = (self).project(xi, W, b, F, at, s, none)
       ys = none
-      if torch.__and__(backward, (self).has_gain(F)):
+      if (self).has_gain(F):
         ys = [p[0]]
       else:
         pass
       lp = torch.log_softmax(torch.to(p[0], 6), -1)
       _0 = torch.neg(torch.squeeze(torch.gather(lp, 1, target), 1), out=torch.narrow(losses, 0, start, length))
-      if backward:
-        g = torch.exp_(lp)
-        _1 = torch.scatter_add_(g, 1, target, torch.full([length, 1], -1., dtype=6, device=ops.prim.device(h)))
-        gl = torch.to(torch.mul_(g, scale), ops.prim.dtype(h))
-        dx = (self).project_backward([gl], ys, none, xi, p[1], W, F, at, s, none, True)
-        _2 = torch.copy_(xi, dx)
-      else:
-        pass
-    if backward:
-      dh = torch.zeros(torch.size(h2), dtype=ops.prim.dtype(h), device=ops.prim.device(h))
-      _3 = torch.index_copy_(dh, 0, rows, torch.to((self).norm_backward(n, x, r, norms[0]), ops.prim.dtype(h)))
-      result = [losses, torch.view(dh, torch.size(h))]
-    else:
-      result = [losses]
-    return result
+      g = torch.exp_(lp)
+      _1 = torch.scatter_add_(g, 1, target, torch.full([length, 1], -1., dtype=6, device=ops.prim.device(h)))
+      gl = torch.to(torch.mul_(g, scale), ops.prim.dtype(h))
+      dx = (self).project_backward([gl], ys, none, xi, p[1], W, F, at, s, none, True)
+      _2 = torch.copy_(xi, dx)
+    dh = torch.zeros(torch.size(h2), dtype=ops.prim.dtype(h), device=ops.prim.device(h))
+    _3 = torch.index_copy_(dh, 0, rows, torch.to((self).norm_backward(n, x, r, norms[0]), ops.prim.dtype(h)))
+    return [losses, torch.view(dh, torch.size(h))]
