@@ -1,9 +1,10 @@
 """The other side of the benchmark: Hugging Face PEFT on the same model, adapter and tokens.
 
-Usage: peer.py MODEL ADAPTER TOKENS DTYPE STEPS, as TrainingProcess.java; prints one line of JSON.
+Usage: peer.py MODEL ADAPTER TOKENS DTYPE STEPS on|off, as TrainingProcess.java; prints one line of JSON.
 Needs torch, transformers and peft. OpenELM is no part of transformers: the reference module of the
 tests stands in, with torch's scaled_dot_product_attention as Apple's own code has it.
 """
+import functools
 import json
 import os
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import peft
 import torch
 import torch.nn.functional as F
+import torch.utils.checkpoint
 import transformers
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "src-test-data" / "scripts"
@@ -60,14 +62,26 @@ def load(directory, dtype):
     return transformers.AutoModelForCausalLM.from_pretrained(directory, dtype=dtype)
 
 
+def checkpoint_layers(model):
+    """Has layers computed again in backward; the reference OpenELM lacks the switch for it."""
+    kwargs = {"use_reentrant": False}
+    if getattr(model.get_base_model(), "supports_gradient_checkpointing", False):
+        model.get_base_model().gradient_checkpointing_enable(gradient_checkpointing_kwargs=kwargs)
+        return
+    for layer in model.get_base_model().transformer.layers:
+        layer.forward = functools.partial(torch.utils.checkpoint.checkpoint, layer.forward, **kwargs)
+
+
 def main():
-    directory, adapter, tokens, dtype, steps = sys.argv[1:]
+    directory, adapter, tokens, dtype, steps, checkpointing = sys.argv[1:]
     if "OMP_NUM_THREADS" in os.environ:
         torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     model = load(Path(directory), getattr(torch, dtype))
     # float32 adapters over base weights of any type, as PEFT's autocast_adapter_dtype has it
     model = peft.PeftModel.from_pretrained(model, adapter, is_trainable=True)
     model.train()
+    if checkpointing == "on":
+        checkpoint_layers(model)
     ids = torch.tensor([[int(t) for t in row.split()] for row in open(tokens)])
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=1e-4, weight_decay=0.0)

@@ -39,6 +39,12 @@ public final class SideBySide implements Callable<Integer> {
     @Option(names = "--batches", split = ",", description = "rows x tokens")
     private List<String> batches = List.of("2x256", "4x512");
 
+    @Option(
+            names = "--gradient-checkpointing",
+            split = ",",
+            description = "off, on: whether both sides compute layers again in backward")
+    private List<String> checkpointing = List.of("off");
+
     @Option(names = "--rounds", description = "how often each side runs")
     private int rounds = 3;
 
@@ -86,6 +92,11 @@ public final class SideBySide implements Callable<Integer> {
     }
 
     private List<Workload> workloads(String model) {
+        if (!List.of("on", "off").containsAll(checkpointing)) {
+            throw new CommandLine.ParameterException(
+                    new CommandLine(this),
+                    "--gradient-checkpointing: expected on or off, found " + checkpointing);
+        }
         List<Workload> workloads = new ArrayList<>();
         for (String dtype : dtypes) {
             for (String batch : batches) {
@@ -96,7 +107,9 @@ public final class SideBySide implements Callable<Integer> {
                 }
                 int[] size = Arrays.stream(batch.split("x")).mapToInt(Integer::parseInt).toArray();
                 for (String method : methods) {
-                    workloads.add(new Workload(model, method, dtype, size[0], size[1]));
+                    for (String again : checkpointing) {
+                        workloads.add(new Workload(model, method, dtype, size[0], size[1], again));
+                    }
                 }
             }
         }
@@ -113,7 +126,8 @@ public final class SideBySide implements Callable<Integer> {
                         preparation.adapter(workload.model(), workload.method()).toString(),
                         tokens.toString(),
                         workload.dtype(),
-                        String.valueOf(steps + 1));
+                        String.valueOf(steps + 1),
+                        workload.checkpointing());
         Comparison result = new Comparison(workload);
         for (int round = 0; round < rounds; round++) {
             boolean peerFirst = round % 2 == 1;

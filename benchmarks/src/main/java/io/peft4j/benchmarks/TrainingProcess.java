@@ -10,6 +10,7 @@ import io.peft4j.safetensors.Dtype;
 import io.peft4j.torch.TorchRuntime;
 import io.peft4j.tuning.AdapterTrainable;
 import io.peft4j.tuning.Example;
+import io.peft4j.tuning.GradientCheckpointing;
 import io.peft4j.tuning.LanguageModel;
 import io.peft4j.tuning.PeakMemory;
 import io.peft4j.tuning.Schedule;
@@ -31,7 +32,7 @@ import java.util.Map;
  * Our side, in a process of its own: trains as any user does, and prints one line of JSON.
  *
  * <p>Arguments: the model, the adapter, a file of token ids (one row of numbers a line), the type
- * of the base weights, the number of steps.
+ * of the base weights, the number of steps, whether layers are computed again in backward.
  */
 public final class TrainingProcess implements TrainingObserver {
 
@@ -78,6 +79,7 @@ public final class TrainingProcess implements TrainingObserver {
                             .optMaxGradNorm(0)
                             .optSaveSteps(0)
                             .optShuffle(false)
+                            .optGradientCheckpointing(GradientCheckpointing.of(arguments[5]))
                             .build(),
                     output,
                     times);

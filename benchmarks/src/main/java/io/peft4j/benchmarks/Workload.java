@@ -10,8 +10,10 @@ import java.util.SplittableRandom;
  * @param dtype the type of the base weights, {@code float32} or {@code bfloat16}
  * @param batch rows
  * @param length tokens of each row
+ * @param checkpointing whether layers are computed again in backward, {@code on} or {@code off}
  */
-record Workload(String model, String method, String dtype, int batch, int length) {
+record Workload(
+        String model, String method, String dtype, int batch, int length, String checkpointing) {
 
     private static final long SEED = 20_240_601;
 
@@ -29,6 +31,7 @@ record Workload(String model, String method, String dtype, int batch, int length
 
     @Override
     public String toString() {
-        return model + " " + method + " " + dtype + " " + batch + "x" + length;
+        String layers = checkpointing.equals("on") ? " recomputed" : "";
+        return model + " " + method + " " + dtype + " " + batch + "x" + length + layers;
     }
 }

@@ -3,6 +3,8 @@ package io.peft4j.benchmarks;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.nio.file.Files;
@@ -47,6 +49,46 @@ final class SideBySideTest {
     }
 
     @Test
+    void layersThatAreComputedAgainAreTimedBesideThoseThatAreNot() throws Exception {
+        int exit =
+                new CommandLine(new SideBySide())
+                        .execute(
+                                "--models=smoke",
+                                "--methods=dora",
+                                "--dtypes=float32",
+                                "--batches=2x16",
+                                "--gradient-checkpointing=off,on",
+                                "--rounds=1",
+                                "--steps=1",
+                                "--work=" + work);
+
+        assertThat(exit).isZero();
+        JsonArray results =
+                JsonParser.parseString(Files.readString(work.resolve("results.json")))
+                        .getAsJsonObject()
+                        .getAsJsonArray("results");
+        assertThat(results).hasSize(2);
+        assertThat(losses(results.get(1))).isEqualTo(losses(results.get(0)));
+    }
+
+    private static JsonArray losses(JsonElement result) {
+        JsonArray ours = result.getAsJsonObject().getAsJsonArray("ours");
+        return ours.get(0).getAsJsonObject().getAsJsonArray("losses");
+    }
+
+    @Test
+    void whetherLayersAreComputedAgainIsOnOrOff() {
+        int exit =
+                new CommandLine(new SideBySide())
+                        .execute(
+                                "--models=smoke",
+                                "--gradient-checkpointing=maybe",
+                                "--work=" + work);
+
+        assertThat(exit).isEqualTo(2);
+    }
+
+    @Test
     void aBatchThatIsNoneIsRefused() {
         int exit =
                 new CommandLine(new SideBySide())
@@ -57,7 +99,7 @@ final class SideBySideTest {
 
     @Test
     void timesOfOtherWorkAreNotCompared() {
-        Comparison result = new Comparison(new Workload("smoke", "lora", "float32", 2, 16));
+        Comparison result = new Comparison(new Workload("smoke", "lora", "float32", 2, 16, "off"));
         result.ours().add(measurement(5.0));
         result.peer().add(measurement(5.01));
 
@@ -69,7 +111,7 @@ final class SideBySideTest {
 
     @Test
     void aRatioIsTheMedianOfThoseWithinTheRounds() {
-        Comparison result = new Comparison(new Workload("smoke", "lora", "float32", 2, 16));
+        Comparison result = new Comparison(new Workload("smoke", "lora", "float32", 2, 16, "off"));
         for (double seconds : new double[] {1, 6, 2}) {
             result.ours().add(measurement(seconds));
             result.peer().add(measurement(2));

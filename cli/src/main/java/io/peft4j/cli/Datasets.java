@@ -1,6 +1,7 @@
 package io.peft4j.cli;
 
 import io.peft4j.models.ModelConfig;
+import io.peft4j.models.Tokenizer;
 import io.peft4j.tuning.DatasetOptions;
 import io.peft4j.tuning.Example;
 import io.peft4j.tuning.SftDataset;
@@ -8,6 +9,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Reads the files of {@code --data} and {@code --eval-data} for a model. */
 final class Datasets {
@@ -34,11 +36,23 @@ final class Datasets {
             Path file, LoadedModel loaded, int maxLength, AnswersOption answers, PrintWriter err)
             throws IOException {
         ModelConfig config = loaded.model().config();
+        return training(file, config, loaded.tokenizer().orElse(null), maxLength, answers, err);
+    }
+
+    /** The same, without the model's weights. */
+    static List<Example> training(
+            Path file,
+            ModelConfig config,
+            @Nullable Tokenizer tokenizer,
+            int maxLength,
+            AnswersOption answers,
+            PrintWriter err)
+            throws IOException {
         int limit = Math.min(maxLength, config.contextLength());
         SftDataset dataset =
                 SftDataset.read(
                         file,
-                        loaded.tokenizer().orElse(null),
+                        tokenizer,
                         DatasetOptions.training(config.vocabularySize(), limit)
                                 .withAssistantOnlyLoss(answers.assistantOnly()));
         int rows = dataset.examples().size();

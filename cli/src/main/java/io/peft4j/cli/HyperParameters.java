@@ -1,5 +1,6 @@
 package io.peft4j.cli;
 
+import io.peft4j.tuning.GradientCheckpointing;
 import io.peft4j.tuning.LoraPlus;
 import io.peft4j.tuning.Schedule;
 import io.peft4j.tuning.TrainingConfig;
@@ -115,6 +116,16 @@ final class HyperParameters {
                             + " padding takes; the longest come first.")
     private boolean groupByLength;
 
+    @Option(
+            names = "--gradient-checkpointing",
+            paramLabel = "WHEN",
+            defaultValue = "auto",
+            description =
+                    "on computes each layer again in backward, which needs less memory and about a"
+                            + " third more time; off; or auto: on if a step would not fit without"
+                            + " it (default: ${DEFAULT-VALUE}).")
+    private String checkpointing;
+
     private double learningRate = 2e-4;
     private double epochs = 1;
 
@@ -139,6 +150,20 @@ final class HyperParameters {
         checkLoraPlus();
         Checks.notNegative("--max-grad-norm", maxGradNorm);
         Checks.atLeast("--max-length", maxLength, 2);
+        checkpointing();
+    }
+
+    /** What {@code --gradient-checkpointing} says. */
+    GradientCheckpointing checkpointing() {
+        try {
+            return GradientCheckpointing.of(checkpointing);
+        } catch (IllegalArgumentException e) {
+            throw new UsageException(
+                    "--gradient-checkpointing must be auto, on or off, but is \""
+                            + checkpointing
+                            + "\"",
+                    e);
+        }
     }
 
     private void checkLoraPlus() {
@@ -190,7 +215,8 @@ final class HyperParameters {
                         .optMaxGradNorm(maxGradNorm)
                         .optSeed(seed)
                         .optShuffle(!noShuffle)
-                        .optGroupByLength(groupByLength);
+                        .optGroupByLength(groupByLength)
+                        .optGradientCheckpointing(checkpointing());
         if (loraPlusRatio != null) {
             config.optLoraPlus(loraPlus(loraPlusRatio));
         }

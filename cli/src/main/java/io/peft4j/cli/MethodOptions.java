@@ -5,6 +5,7 @@ import io.peft4j.adapters.Adapters;
 import io.peft4j.files.Sha256;
 import io.peft4j.lora.LowRankConfig;
 import io.peft4j.models.Decoder;
+import io.peft4j.models.ModelConfig;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -72,7 +73,8 @@ final class MethodOptions {
             throws IOException {
         Decoder block = loaded.model().block();
         if (initAdapter == null) {
-            return Adapters.attach(block, create(loaded, base.name()), training.seed());
+            LowRankConfig created = create(loaded.model().config(), base.name());
+            return Adapters.attach(block, created, training.seed());
         }
         Path directory = initAdapter.fetchAdapter(err);
         initDirectory = directory;
@@ -96,11 +98,23 @@ final class MethodOptions {
                         Sha256.of(initDirectory.resolve("adapter_model.safetensors")));
     }
 
-    private LowRankConfig create(LoadedModel loaded, String baseModel) {
+    /** Tells the settings of what {@link #attach} would put on a model, without the model. */
+    LowRankConfig config(ModelConfig model, Source base, PrintWriter err) throws IOException {
+        if (initAdapter == null) {
+            return create(model, base.name());
+        }
+        if (Adapters.readConfig(initAdapter.fetchAdapter(err)) instanceof LowRankConfig config) {
+            return config;
+        }
+        throw new UsageException(
+                "--init-adapter " + initAdapter.name() + ": expected a LoRA or DoRA adapter");
+    }
+
+    private LowRankConfig create(ModelConfig model, String baseModel) {
         return adapter.create(
                 method == null ? LORA : method,
                 rank == null ? DEFAULT_RANK : rank,
-                loaded.model().config().defaultTargetModules(),
+                model.defaultTargetModules(),
                 baseModel);
     }
 

@@ -54,10 +54,16 @@ final class TrainCommand implements Callable<Integer> {
 
     @Option(
             names = "--output",
-            required = true,
             paramLabel = "DIR",
             description = "Where the result, metrics.jsonl and the checkpoints go.")
-    private Path output;
+    private @Nullable Path givenOutput;
+
+    @Option(
+            names = "--dry-run",
+            description =
+                    "Trains and writes nothing, and prints the memory that the training would"
+                            + " take, from config.json and the data alone.")
+    private boolean dryRun;
 
     @Option(
             names = "--eval-steps",
@@ -92,6 +98,13 @@ final class TrainCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         check();
         PrintWriter err = spec.commandLine().getErr();
+        if (dryRun) {
+            JsonObject plan =
+                    new DryRun(base.source(), method, training, compute).plan(data, answers, err);
+            spec.commandLine().getOut().print(json ? Json.text(plan) + "\n" : DryRun.text(plan));
+            return 0;
+        }
+        Path output = output();
         try (LoadedModel loaded = LoadedModel.open(base.source(), null, compute, err)) {
             List<Example> examples =
                     Datasets.training(data, loaded, training.maxLength(), answers, err);
@@ -139,10 +152,18 @@ final class TrainCommand implements Callable<Integer> {
             requireNoHeldOut("--patience", patience != null);
             requireNoHeldOut("--load-best", loadBest);
         }
-        if (!resume) {
+        if (!resume && !dryRun) {
+            Path output = output();
             OutputDirectory.requireNoRun(
                     output, "--resume goes on with a run, or choose another directory");
         }
+    }
+
+    private Path output() {
+        if (givenOutput == null) {
+            throw new UsageException("Missing required option: '--output=DIR'");
+        }
+        return givenOutput;
     }
 
     private static void requireNoHeldOut(String flag, boolean given) {
@@ -162,6 +183,7 @@ final class TrainCommand implements Callable<Integer> {
                         .optRestoreBest(loadBest)
                         .optResume(resume)
                         .build();
+        Path output = output();
         TrainingResult result;
         try (GracefulStop stop = GracefulStop.begin();
                 TrainingProgress progress =
@@ -181,7 +203,7 @@ final class TrainCommand implements Callable<Integer> {
 
     private JsonObject json(TrainingResult result) {
         JsonObject object = new JsonObject();
-        object.addProperty("output", output.toString());
+        object.addProperty("output", output().toString());
         object.addProperty("steps", result.steps());
         object.addProperty("loss", result.loss().isPresent() ? result.loss().getAsDouble() : null);
         object.addProperty(
@@ -194,7 +216,7 @@ final class TrainCommand implements Callable<Integer> {
 
     private String text(TrainingResult result) {
         StringBuilder text = new StringBuilder();
-        text.append("wrote ").append(output);
+        text.append("wrote ").append(output());
         text.append(String.format(Locale.ROOT, ": %d steps", result.steps()));
         result.loss()
                 .ifPresent(

@@ -77,6 +77,11 @@ final class TrainingProgress implements TrainingObserver, AutoCloseable {
     }
 
     @Override
+    public void onGradientCheckpointing(boolean on, String reason) {
+        say("gradient checkpointing is " + (on ? "on" : "off") + ": " + reason);
+    }
+
+    @Override
     public void onStep(TrainingStep step) {
         if (bar != null) {
             bar.stepTo(step.step());

@@ -19,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -387,6 +388,66 @@ public final class CausalLm implements AutoCloseable {
      */
     public void useLayerKernels(boolean on) {
         decoder.useLayerKernels(on);
+    }
+
+    /**
+     * Tells whether {@link #backward} would go by these kernels, with the adapters in effect now
+     * and what requires a gradient now.
+     *
+     * @return false if it would go by autograd
+     */
+    public boolean canUseLayerKernels() {
+        try (NDManager step = manager.newSubManager();
+                EnginePass pass = decoder.beginLayers(weights(step, true))) {
+            return pass != null;
+        }
+    }
+
+    /**
+     * Foretells the memory of {@link #backward} by these kernels.
+     *
+     * @param rows the rows of a batch
+     * @param length the tokens of its longest row
+     * @return the bytes of activations; empty if backward would go by autograd, or they cannot be
+     *     told
+     */
+    public Optional<StepMemory> stepMemory(int rows, int length) {
+        if (!canUseLayerKernels()) {
+            return Optional.empty();
+        }
+        StepSize size =
+                new StepSize(
+                        rows,
+                        length,
+                        Math.toIntExact(computeDtype.bytes()),
+                        !device().isGpu(),
+                        matrixProduct());
+        try (NDManager step = manager.newSubManager()) {
+            Weights weights = weights(step, true);
+            return Optional.ofNullable(
+                    decoder.memory(size, (group, layer) -> group.shapes(layer, weights)));
+        }
+    }
+
+    /**
+     * Chooses whether a layer keeps its input alone for backward, and is computed again there: less
+     * memory, for the time of one more forward pass through the layers. The gradients are the same
+     * bit for bit, with dropout too. It is off unless turned on, and has an effect in {@link
+     * #backward} by the layers' kernels alone: see {@link #canUseLayerKernels}.
+     *
+     * @param on whether to compute layers again
+     */
+    public void useGradientCheckpointing(boolean on) {
+        loss.useGradientCheckpointing(on);
+    }
+
+    /**
+     * Tells what {@link #useGradientCheckpointing} has chosen.
+     *
+     * @return whether layers are computed again
+     */
+    public boolean usesGradientCheckpointing() {
+        return loss.usesGradientCheckpointing();
     }
 
     /**

@@ -278,6 +278,16 @@ public final class Decoder extends NamedBlock implements AdapterHost {
                 : layers.begin(weights);
     }
 
+    /**
+     * Foretells the memory of a training step by such kernels; the weights need no values.
+     *
+     * @return null if it cannot be told
+     */
+    @Nullable StepMemory memory(StepSize size, UpdateShapes updates) {
+        LayerEngine layers = engine;
+        return layers == null ? null : layers.memory(size, architecture.hiddenSize(), updates);
+    }
+
     /** Returns what the layers of such a pass share. */
     LayerPass layerPass(NDManager owner, NDArray ids, Tokens read, @Nullable KeyValueCache cache) {
         return new LayerPass(

@@ -11,13 +11,15 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One pass of a {@link LayerEngine}.
  *
  * <pre>
  *   embed ── stage ── … ── stage ── norm, head, loss
- *                              ↖ what backward needs is kept from the first trained stage on
+ *                              ↖ what backward needs is kept from the first trained stage on,
+ *                                or its input alone (Chen et al., arXiv:1604.06174)
  * </pre>
  */
 final class EnginePass implements AutoCloseable {
@@ -76,10 +78,17 @@ final class EnginePass implements AutoCloseable {
      * @param labels which tokens have a loss
      * @param scale the factor of each loss in what is differentiated
      * @param chunk how many rows of logits exist at a time
+     * @param recompute whether a stage keeps its input alone, and is computed again in backward
      * @return the losses, one per label
      */
     float[] backward(
-            LayerPass pass, NDArray table, NDArray ids, Labels labels, double scale, int chunk) {
+            LayerPass pass,
+            NDArray table,
+            NDArray ids,
+            Labels labels,
+            double scale,
+            int chunk,
+            boolean recompute) {
         giveGradients(pass);
         int from = firstTrained();
         Deque<Kept> kept = new ArrayDeque<>();
@@ -91,9 +100,15 @@ final class EnginePass implements AutoCloseable {
                     h = replace(h, output(stage.forward(pass, h, false)));
                     continue;
                 }
-                StagePass.Forward forward = stage.forward(pass, h, true);
-                kept.push(new Kept(h, forward));
-                h = forward.takeOutput();
+                TorchValue input = h;
+                if (recompute) {
+                    h = output(stage.forward(pass, input, false));
+                    kept.push(new Kept(stage, input, null));
+                } else {
+                    StagePass.Forward forward = stage.forward(pass, input, true);
+                    kept.push(new Kept(stage, input, forward));
+                    h = forward.takeOutput();
+                }
             }
             return backward(pass, h, kept, labels, scale, chunk);
         } finally {
@@ -114,7 +129,7 @@ final class EnginePass implements AutoCloseable {
             try (dh) {
                 while (!kept.isEmpty()) {
                     try (Kept stage = kept.pop()) {
-                        stage.forward.backward(stage.input, dh, !kept.isEmpty());
+                        stage.backward(pass, dh, !kept.isEmpty());
                     }
                 }
             }
@@ -175,6 +190,11 @@ final class EnginePass implements AutoCloseable {
         }
     }
 
+    /** Returns the layers, from the first. */
+    List<StagePass> stages() {
+        return stages;
+    }
+
     private int firstTrained() {
         for (int i = 0; i < stages.size(); i++) {
             if (!stages.get(i).trained().isEmpty()) {
@@ -193,15 +213,30 @@ final class EnginePass implements AutoCloseable {
     /**
      * A stage that backward will come to.
      *
+     * @param stage the stage
      * @param input what it was computed of
-     * @param forward what it gave and keeps
+     * @param forward what it gave and keeps; null if it is computed again
      */
-    private record Kept(TorchValue input, StagePass.Forward forward) implements AutoCloseable {
+    private record Kept(StagePass stage, TorchValue input, StagePass.@Nullable Forward forward)
+            implements AutoCloseable {
+
+        void backward(LayerPass pass, TorchValue dh, boolean needInput) {
+            if (forward != null) {
+                forward.backward(input, dh, needInput);
+                return;
+            }
+            try (StagePass.Forward again = stage.forward(pass, input, true)) {
+                again.takeOutput().close(); // a stage of several leaves it to its caller
+                again.backward(input, dh, needInput);
+            }
+        }
 
         @Override
         public void close() {
             input.close();
-            forward.close();
+            if (forward != null) {
+                forward.close();
+            }
         }
     }
 }

@@ -33,6 +33,12 @@ final class HeadStage {
         return updates;
     }
 
+    /** Foretells what the kernel makes of a batch; the weights need no values. */
+    long memory(StepSize size, UpdateShapes updates) {
+        GroupSize sizes = group.size(updates);
+        return KernelMemory.head(size, sizes.in(), sizes.out(), sizes);
+    }
+
     synchronized StageTensors tensors() {
         StageTensors now = StageTensors.of(tensors, norms, List.of(group));
         tensors = now;

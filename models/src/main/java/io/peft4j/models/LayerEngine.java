@@ -31,6 +31,30 @@ final class LayerEngine {
     }
 
     /**
+     * Foretells the memory of a training step.
+     *
+     * @param size the batch
+     * @param hiddenSize the width of the residual stream
+     * @param updates what adapters add
+     * @return null if a stage cannot tell
+     */
+    @Nullable StepMemory memory(StepSize size, long hiddenSize, UpdateShapes updates) {
+        List<List<StageMemory>> trained = new ArrayList<>();
+        boolean begun = false;
+        for (Stage stage : stages) {
+            List<StageMemory> memory = stage.memory(size, updates);
+            if (memory == null) {
+                return null;
+            }
+            begun |= !memory.equals(stage.memory(size, (group, layer) -> List.of()));
+            if (begun) { // below, nothing is kept
+                trained.add(memory);
+            }
+        }
+        return new StepMemory(size.activation(hiddenSize), head.memory(size, updates), trained);
+    }
+
+    /**
      * Reads the adapters of a pass.
      *
      * @param weights how parameters are read

@@ -85,6 +85,25 @@ final class LayerStage implements Stage {
         return new LayerStagePass(this, tensors(), List.of(first, second));
     }
 
+    @Override
+    public List<StageMemory> memory(StepSize size, UpdateShapes updates) {
+        GroupSize first = groups.get(0).size(updates);
+        GroupSize second = groups.get(1).size(updates);
+        if (attention == null) {
+            return List.of(KernelMemory.feedForward(size, first.in(), second.in(), first, second));
+        }
+        LayerShape layer = attention.layer();
+        long dim = attention.headDim();
+        KernelMemory.AttentionWidths widths =
+                new KernelMemory.AttentionWidths(
+                        first.in(),
+                        layer.queryHeads(),
+                        layer.queryHeads() * dim,
+                        layer.keyValueHeads() * dim,
+                        norms.size() > 1);
+        return List.of(KernelMemory.attention(size, widths, first, second));
+    }
+
     private synchronized StageTensors tensors() {
         StageTensors now = StageTensors.of(tensors, norms, groups);
         tensors = now;

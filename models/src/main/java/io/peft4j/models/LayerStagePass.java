@@ -1,6 +1,8 @@
 package io.peft4j.models;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.peft4j.torch.TorchValue;
 import java.util.ArrayList;
@@ -124,6 +126,11 @@ final class LayerStagePass implements StagePass {
                         .infer(stage.kernel() + "_backward", arguments.toArray(TorchValue[]::new))
                         .close();
             }
+        }
+
+        @Override
+        public NDList kept(NDManager owner) {
+            return saved.tensors(owner);
         }
 
         @Override

@@ -9,6 +9,7 @@ import io.peft4j.adapters.AdaptableLinear;
 import io.peft4j.adapters.LowRankUpdate;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Linear layers with one input, as the kernels of {@code projection.ts} take them. */
@@ -67,6 +68,39 @@ final class LinearGroup {
             arrays.add(bias == null ? owner.create(new Shape(0)) : bias.getArray());
         }
         return arrays;
+    }
+
+    /** Returns the weight of a layer. */
+    Parameter weight(int layer) {
+        return weights.get(layer);
+    }
+
+    /** Returns the sizes by which memory is foretold; the weights need no values. */
+    GroupSize size(UpdateShapes updates) {
+        List<Long> outs = new ArrayList<>();
+        List<GroupSize.Update> all = new ArrayList<>();
+        for (int i = 0; i < layers.size(); i++) {
+            long out = weights.get(i).getShape().get(0);
+            outs.add(out);
+            updates.at(this, i).forEach(shape -> all.add(new GroupSize.Update(out, shape)));
+        }
+        boolean biased = biases.stream().anyMatch(Objects::nonNull);
+        return new GroupSize(weights.get(0).getShape().get(1), outs, biased, all);
+    }
+
+    /** Reads what adapters add to a layer as far as memory depends on it. */
+    List<LowRankShape> shapes(int layer, Weights pass) {
+        List<LowRankUpdate> updates = layers.get(layer).updates(pass);
+        return updates == null
+                ? List.of()
+                : updates.stream()
+                        .map(
+                                update ->
+                                        new LowRankShape(
+                                                Math.toIntExact(update.a().getShape().get(0)),
+                                                update.gain() != null,
+                                                update.dropout() > 0))
+                        .toList();
     }
 
     /**

@@ -28,6 +28,9 @@ public enum MatrixProduct {
      */
     WIDENED("gemm_widened.ts");
 
+    /** How many elements of a weight {@link #WIDENED} has in float32 at a time. */
+    static final int WIDENED_ELEMENTS = 1 << 21; // as gemm_widened.ts has it
+
     private static final Logger LOGGER = LoggerFactory.getLogger(MatrixProduct.class);
 
     private static final Map<MatrixProduct, TextModule> KERNELS =

@@ -1,10 +1,15 @@
 package io.peft4j.models;
 
+import ai.djl.Device;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Parameter;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.peft4j.adapters.AdaptableLinear;
+import io.peft4j.adapters.AdapterConfig;
+import io.peft4j.adapters.Adapters;
 import io.peft4j.adapters.BlockTree;
+import io.peft4j.adapters.Site;
 import io.peft4j.safetensors.Dtype;
 import io.peft4j.safetensors.TensorInfo;
 import io.peft4j.safetensors.TensorReader;
@@ -13,6 +18,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -205,6 +211,53 @@ public final class ModelConfig {
                             }
                         });
         return Collections.unmodifiableMap(shapes);
+    }
+
+    /**
+     * Lists what an adapter would attach to, without weights.
+     *
+     * @param adapter the adapter's settings
+     * @return the selected sites, in model order
+     * @throws io.peft4j.adapters.AdapterConfigException if a target matches nothing
+     */
+    public List<Site> sites(AdapterConfig adapter) {
+        return Adapters.dryRun(new Decoder(architecture), adapter);
+    }
+
+    /**
+     * Foretells the memory of a training step by layer kernels, without weights.
+     *
+     * @param adapters what adapters add to linear layers, by the layers' paths
+     * @param type what the model computes in
+     * @param device where
+     * @param rows the rows of a batch
+     * @param length the tokens of its longest row
+     * @return the bytes of activations; empty if they cannot be told
+     */
+    public Optional<StepMemory> stepMemory(
+            Map<String, LowRankShape> adapters, Dtype type, Device device, int rows, int length) {
+        boolean narrow = type.bytes() < StepSize.FLOAT;
+        MatrixProduct product =
+                narrow ? MatrixProduct.of(WeightTypes.of(type), device) : MatrixProduct.LINEAR;
+        StepSize size =
+                new StepSize(rows, length, Math.toIntExact(type.bytes()), !device.isGpu(), product);
+        Decoder decoder = new Decoder(architecture);
+        IdentityHashMap<Parameter, LowRankShape> shapes = new IdentityHashMap<>();
+        decoder.baseParameters()
+                .forEach(
+                        (name, parameter) -> {
+                            String path = name.substring(0, name.lastIndexOf('.'));
+                            if (name.endsWith(".weight") && adapters.containsKey(path)) {
+                                shapes.put(parameter, adapters.get(path));
+                            }
+                        });
+        return Optional.ofNullable(
+                decoder.memory(
+                        size,
+                        (group, layer) -> {
+                            LowRankShape shape = shapes.get(group.weight(layer));
+                            return shape == null ? List.of() : List.of(shape);
+                        }));
     }
 
     /**

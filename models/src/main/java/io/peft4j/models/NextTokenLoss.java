@@ -32,6 +32,7 @@ final class NextTokenLoss {
 
     private final Decoder decoder;
     private volatile boolean byKernels;
+    private volatile boolean checkpointing;
 
     NextTokenLoss(Decoder decoder) {
         this.decoder = decoder;
@@ -132,9 +133,19 @@ final class NextTokenLoss {
                     sums,
                     labels,
                     0,
-                    pass.backward(shared, table, ids, labels, 1 / divisor, chunkRows()));
+                    pass.backward(
+                            shared, table, ids, labels, 1 / divisor, chunkRows(), checkpointing));
         }
         return sums;
+    }
+
+    /** Chooses whether layers keep their inputs alone, where kernels compute them. */
+    void useGradientCheckpointing(boolean on) {
+        checkpointing = on;
+    }
+
+    boolean usesGradientCheckpointing() {
+        return checkpointing;
     }
 
     /** Tells whether the last backward went by kernels that were written by hand. */
@@ -172,7 +183,12 @@ final class NextTokenLoss {
     }
 
     private int chunkRows() {
-        return Math.max(LEAST_ROWS, CHUNK_ELEMENTS / decoder.architecture().vocabularySize());
+        return chunkRows(decoder.architecture().vocabularySize());
+    }
+
+    /** Returns how many rows of logits exist at a time. */
+    static int chunkRows(int vocabularySize) {
+        return Math.max(LEAST_ROWS, CHUNK_ELEMENTS / vocabularySize);
     }
 
     private static void addTo(double[] sums, Labels labels, int from, float[] values) {

@@ -1,5 +1,6 @@
 package io.peft4j.models;
 
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** A part of a layer, in which backward is not left to autograd, or whose autograd ends with it. */
@@ -12,4 +13,16 @@ interface Stage {
      * @return the stage in this pass, to close; null if an adapter does what it cannot compute
      */
     @Nullable StagePass begin(Weights weights);
+
+    /**
+     * Foretells the memory of a training step.
+     *
+     * @param size the batch
+     * @param updates what adapters add
+     * @return one figure per part that is computed and freed by itself, in order; null if it cannot
+     *     be told
+     */
+    default @Nullable List<StageMemory> memory(StepSize size, UpdateShapes updates) {
+        return null;
+    }
 }

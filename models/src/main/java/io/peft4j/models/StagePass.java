@@ -1,6 +1,8 @@
 package io.peft4j.models;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
 import io.peft4j.torch.TorchValue;
 import java.util.List;
 
@@ -41,6 +43,16 @@ interface StagePass extends AutoCloseable {
          * @param needInput whether the gradient by the input is needed; dh is undefined else
          */
         void backward(TorchValue h, TorchValue dh, boolean needInput);
+
+        /**
+         * Returns what is kept for backward, the result among it, by which the memory that is
+         * foretold is checked.
+         *
+         * @param owner owns the arrays
+         */
+        default NDList kept(NDManager owner) {
+            throw new UnsupportedOperationException("this stage does not list what it keeps");
+        }
 
         @Override
         void close();

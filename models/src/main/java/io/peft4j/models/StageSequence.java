@@ -1,6 +1,8 @@
 package io.peft4j.models;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
 import io.peft4j.torch.TorchValue;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,6 +29,19 @@ final class StageSequence implements Stage {
             begun.add(pass);
         }
         return new Sequence(begun);
+    }
+
+    @Override
+    public @Nullable List<StageMemory> memory(StepSize size, UpdateShapes updates) {
+        List<StageMemory> all = new ArrayList<>();
+        for (Stage stage : stages) {
+            List<StageMemory> one = stage.memory(size, updates);
+            if (one == null) {
+                return null;
+            }
+            all.addAll(one);
+        }
+        return all;
     }
 
     private record Sequence(List<StagePass> stages) implements StagePass {
@@ -94,6 +109,13 @@ final class StageSequence implements Stage {
                 forwards.get(i).backward(i == 0 ? h : values.get(i), dh, needInput || i > 0);
                 forwards.get(i).close(); // what it kept is needed no more
             }
+        }
+
+        @Override
+        public NDList kept(NDManager owner) {
+            NDList all = new NDList();
+            forwards.forEach(forward -> all.addAll(forward.kept(owner)));
+            return all;
         }
 
         @Override

@@ -89,9 +89,13 @@ class LayerKernelsTest {
                      "initializer_range": 0.3}
                     """);
 
-    static CausalLm model(String family) {
+    static ModelConfig modelConfig(String family) {
         JsonObject json = JsonParser.parseString(FAMILIES.get(family)).getAsJsonObject();
-        CausalLm model = CausalLm.create(ModelConfig.of(json, family), Device.cpu(), 7);
+        return ModelConfig.of(json, family);
+    }
+
+    static CausalLm model(String family) {
+        CausalLm model = CausalLm.create(modelConfig(family), Device.cpu(), 7);
         Random random = new Random(11);
         try (RowWriter writer = new RowWriter(model.manager())) {
             for (Parameter parameter : model.parameters().values()) {

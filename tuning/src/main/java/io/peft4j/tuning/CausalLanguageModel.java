@@ -3,6 +3,9 @@ package io.peft4j.tuning;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.peft4j.models.CausalLm;
+import io.peft4j.models.MatrixProduct;
+import io.peft4j.models.StepMemory;
+import java.util.Optional;
 
 /** This project's own decoders, seen as trainers see them. */
 record CausalLanguageModel(CausalLm model) implements LanguageModel {
@@ -25,5 +28,35 @@ record CausalLanguageModel(CausalLm model) implements LanguageModel {
     @Override
     public double[] backward(NDArray ids, NDArray mask, NDArray labels, double divisor) {
         return model.backward(ids, mask, labels, divisor);
+    }
+
+    @Override
+    public boolean canCheckpointGradients() {
+        return model.canUseLayerKernels();
+    }
+
+    @Override
+    public void useGradientCheckpointing(boolean on) {
+        model.useGradientCheckpointing(on);
+    }
+
+    @Override
+    public boolean checkpointsGradients() {
+        return model.usesGradientCheckpointing();
+    }
+
+    @Override
+    public Optional<StepMemory> stepMemory(int rows, int length) {
+        return model.stepMemory(rows, length);
+    }
+
+    @Override
+    public Optional<MatrixProduct> matrixProduct() {
+        return Optional.of(model.matrixProduct());
+    }
+
+    @Override
+    public void useMatrixProduct(MatrixProduct product) {
+        model.useMatrixProduct(product);
     }
 }

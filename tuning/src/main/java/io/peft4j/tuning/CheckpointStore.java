@@ -17,6 +17,7 @@ final class CheckpointStore {
     private static final String OPTIMIZER = "optimizer.safetensors";
 
     private final Checkpoints checkpoints;
+    private final LanguageModel model;
     private final Trainable trainable;
     private final OptimizerStep optimizerStep;
     private final Map<String, String> settings;
@@ -24,11 +25,13 @@ final class CheckpointStore {
 
     CheckpointStore(
             Path output,
+            LanguageModel model,
             Trainable trainable,
             OptimizerStep optimizerStep,
             Map<String, String> settings,
             TrainingConfig config) {
         checkpoints = new Checkpoints(output);
+        this.model = model;
         this.trainable = trainable;
         this.optimizerStep = optimizerStep;
         this.settings = settings;
@@ -66,7 +69,8 @@ final class CheckpointStore {
                         optimizerStep.order().epochs(step),
                         progress,
                         settings,
-                        TrainingEnvironment.current());
+                        TrainingEnvironment.current(),
+                        ComputeRecord.of(model));
         Interruptions.hold(
                 () -> {
                     checkpoints.write(
@@ -113,6 +117,7 @@ final class CheckpointStore {
                     "the result will differ in rounding from an uninterrupted run: "
                             + String.join("; ", elsewhere));
         }
+        ComputeRecord.restoreProduct(state.compute(), model, observer);
         trainable.load(directory);
         TensorFile.load(directory.resolve(OPTIMIZER), optimizerStep.optimizer().state());
         return Optional.of(new Found(directory, state));

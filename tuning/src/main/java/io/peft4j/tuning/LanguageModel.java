@@ -3,6 +3,9 @@ package io.peft4j.tuning;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.peft4j.models.CausalLm;
+import io.peft4j.models.MatrixProduct;
+import io.peft4j.models.StepMemory;
+import java.util.Optional;
 
 /** What training and evaluation need of a causal language model. */
 public interface LanguageModel {
@@ -23,6 +26,67 @@ public interface LanguageModel {
      * @return the model's manager
      */
     NDManager manager();
+
+    /**
+     * Tells whether {@link #useGradientCheckpointing} has an effect, with what is trained now.
+     *
+     * @return false unless a model says otherwise
+     */
+    default boolean canCheckpointGradients() {
+        return false;
+    }
+
+    /**
+     * Chooses whether layers keep their inputs alone for backward and are computed again there.
+     *
+     * @param on whether they do
+     * @throws UnsupportedOperationException if the model cannot and should
+     */
+    default void useGradientCheckpointing(boolean on) {
+        if (on) {
+            throw new UnsupportedOperationException(
+                    getClass().getName() + " has no gradient checkpointing");
+        }
+    }
+
+    /**
+     * Tells what {@link #useGradientCheckpointing} has chosen.
+     *
+     * @return whether layers are computed again
+     */
+    default boolean checkpointsGradients() {
+        return false;
+    }
+
+    /**
+     * Foretells the memory of {@link #backward}.
+     *
+     * @param rows the rows of a batch
+     * @param length the tokens of its longest row
+     * @return the bytes of activations; empty if they cannot be told
+     */
+    default Optional<StepMemory> stepMemory(int rows, int length) {
+        return Optional.empty();
+    }
+
+    /**
+     * Tells what computes products with base weights, which decides how they are rounded.
+     *
+     * @return the product; empty if there is no choice
+     */
+    default Optional<MatrixProduct> matrixProduct() {
+        return Optional.empty();
+    }
+
+    /**
+     * Chooses what computes products with base weights.
+     *
+     * @param product the product
+     * @throws IllegalArgumentException if it cannot be had here
+     */
+    default void useMatrixProduct(MatrixProduct product) {
+        throw new IllegalArgumentException(getClass().getName() + " has no choice of products");
+    }
 
     /**
      * Computes the losses of a batch without gradients or dropout.

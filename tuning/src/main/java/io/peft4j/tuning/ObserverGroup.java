@@ -27,6 +27,12 @@ final class ObserverGroup implements TrainingObserver {
     }
 
     @Override
+    public void onGradientCheckpointing(boolean on, String reason) {
+        LOG.info("gradient checkpointing is {}: {}", on ? "on" : "off", reason);
+        each(o -> o.onGradientCheckpointing(on, reason));
+    }
+
+    @Override
     public void onStep(TrainingStep step) {
         each(o -> o.onStep(step));
     }

@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -65,6 +66,24 @@ final class OptimizerStep implements AutoCloseable {
 
     AdamW optimizer() {
         return optimizer;
+    }
+
+    /**
+     * Chooses whether layers are computed again, for the largest batch there can be.
+     *
+     * @param recorded what the run that is resumed did, if one is
+     */
+    CheckpointingChoice chooseCheckpointing(Optional<Boolean> recorded) {
+        int length = examples.stream().mapToInt(Example::length).max().orElse(1);
+        int rows = Math.min(config.batchSize(), examples.size());
+        return CheckpointingChoice.of(
+                config.gradientCheckpointing(),
+                recorded,
+                model.canCheckpointGradients(),
+                model.stepMemory(rows, length),
+                MemoryPlan.gradientsAndOptimizer(
+                        parameters.values().stream().mapToLong(p -> p.getShape().size()).sum()),
+                AvailableMemory.of(model.manager().getDevice()));
     }
 
     /** Returns the parameters that the last step gave no gradient. */

@@ -19,6 +19,7 @@ import java.util.Map;
  * @param progress what the evaluations so far have shown
  * @param settings what must be the same in a resumed run
  * @param environment what should be the same for bit-identical results
+ * @param compute how the run computes, see {@link ComputeRecord}; empty in earlier releases' files
  */
 record TrainerState(
         int step,
@@ -26,7 +27,8 @@ record TrainerState(
         double epoch,
         Progress progress,
         Map<String, String> settings,
-        Map<String, String> environment) {
+        Map<String, String> environment,
+        Map<String, String> compute) {
 
     static final String FILE = "trainer_state.json";
     private static final int FORMAT = 1;
@@ -74,6 +76,7 @@ record TrainerState(
         json.addProperty("evaluations_without_improvement", progress.withoutImprovement);
         json.add("settings", object(settings));
         json.add("environment", object(environment));
+        json.add("compute", object(compute));
         Files.writeString(
                 directory.resolve(FILE),
                 new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create().toJson(json)
@@ -96,7 +99,8 @@ record TrainerState(
                     json.get("epoch").getAsDouble(),
                     progress(json),
                     map(json.getAsJsonObject("settings")),
-                    map(json.getAsJsonObject("environment")));
+                    map(json.getAsJsonObject("environment")),
+                    json.has("compute") ? map(json.getAsJsonObject("compute")) : Map.of());
         } catch (IllegalStateException
                 | UnsupportedOperationException
                 | NullPointerException

@@ -190,6 +190,15 @@ public final class TrainingConfig {
         return settings.resume;
     }
 
+    /**
+     * Returns whether layers are computed again in backward.
+     *
+     * @return the choice
+     */
+    public GradientCheckpointing gradientCheckpointing() {
+        return settings.gradientCheckpointing;
+    }
+
     /** Returns what a resumed run must share, because it changes the result. */
     Map<String, String> fingerprint(int totalSteps) {
         Map<String, String> values = new LinkedHashMap<>();
@@ -249,6 +258,7 @@ public final class TrainingConfig {
         private int patience;
         private boolean restoreBest;
         private boolean resume;
+        private GradientCheckpointing gradientCheckpointing = GradientCheckpointing.AUTO;
 
         private Builder() {}
 
@@ -272,6 +282,7 @@ public final class TrainingConfig {
             patience = other.patience;
             restoreBest = other.restoreBest;
             resume = other.resume;
+            gradientCheckpointing = other.gradientCheckpointing;
         }
 
         /**
@@ -481,6 +492,17 @@ public final class TrainingConfig {
          */
         public Builder optResume(boolean again) {
             resume = again;
+            return this;
+        }
+
+        /**
+         * Sets whether layers keep their inputs alone and are computed again in backward.
+         *
+         * @param choice {@link GradientCheckpointing#AUTO} unless set
+         * @return this builder
+         */
+        public Builder optGradientCheckpointing(GradientCheckpointing choice) {
+            gradientCheckpointing = choice;
             return this;
         }
 

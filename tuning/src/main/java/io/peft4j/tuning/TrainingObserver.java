@@ -18,6 +18,14 @@ public interface TrainingObserver {
     default void onStart(int doneSteps, int totalSteps) {}
 
     /**
+     * It was chosen whether layers are computed again in backward; comes after {@link #onStart}.
+     *
+     * @param on whether they are
+     * @param reason why, in a few words
+     */
+    default void onGradientCheckpointing(boolean on, String reason) {}
+
+    /**
      * An optimizer step is done.
      *
      * @param step what it did

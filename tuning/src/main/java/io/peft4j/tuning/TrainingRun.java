@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
@@ -61,7 +62,7 @@ final class TrainingRun implements AutoCloseable {
                 new OptimizerStep(
                         model, trainable.parameters(), train, config, TrainingRun::checkInterrupt);
         settings = RunSettings.of(trainable, train, heldOut, config);
-        store = new CheckpointStore(output, trainable, optimizerStep, settings, config);
+        store = new CheckpointStore(output, model, trainable, optimizerStep, settings, config);
     }
 
     private static void unfreeze(Parameter parameter) {
@@ -90,18 +91,23 @@ final class TrainingRun implements AutoCloseable {
     }
 
     private void begin() throws IOException {
+        Optional<Boolean> recorded = Optional.empty();
         if (config.resume()) {
-            store.resume(observer)
-                    .ifPresent(
-                            found -> {
-                                step = found.state().step();
-                                progress = found.state().progress();
-                                lastCheckpoint = found.directory();
-                            });
+            Optional<CheckpointStore.Found> found = store.resume(observer);
+            if (found.isPresent()) {
+                TrainerState state = found.get().state();
+                step = state.step();
+                progress = state.progress();
+                lastCheckpoint = found.get().directory();
+                recorded = ComputeRecord.checkpointing(state.compute());
+            }
         } else {
             store.requireNone();
         }
+        CheckpointingChoice choice = optimizerStep.chooseCheckpointing(recorded);
+        model.useGradientCheckpointing(choice.on());
         observer.onStart(step, optimizerStep.totalSteps());
+        observer.onGradientCheckpointing(choice.on(), choice.reason());
     }
 
     private void takeStep() {

@@ -1,0 +1,151 @@
+package io.peft4j.cli;
+
+import ai.djl.Device;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import io.peft4j.adapters.Site;
+import io.peft4j.adapters.TrainedInFull;
+import io.peft4j.lora.LowRankConfig;
+import io.peft4j.models.LowRankShape;
+import io.peft4j.models.ModelConfig;
+import io.peft4j.models.StepMemory;
+import io.peft4j.models.Tokenizer;
+import io.peft4j.safetensors.Dtype;
+import io.peft4j.tuning.AvailableMemory;
+import io.peft4j.tuning.CheckpointingChoice;
+import io.peft4j.tuning.Example;
+import io.peft4j.tuning.MemoryPlan;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.OptionalLong;
+
+/**
+ * {@code train --dry-run}: foretells the memory of a training.
+ *
+ * @param base the model, of which {@code config.json} and the tokenizer are read
+ * @param method what would be trained
+ * @param training batch, length and whether layers are computed again
+ * @param compute where, and in what precision
+ */
+record DryRun(Source base, MethodOptions method, HyperParameters training, ComputeOptions compute) {
+
+    private static final String BYTES = "_bytes";
+
+    JsonObject plan(Path data, AnswersOption answers, PrintWriter err) throws IOException {
+        Path directory = base.fetchModel(err);
+        ModelConfig config = ModelConfig.read(directory.resolve("config.json"));
+        Device device = compute.place().device();
+        Dtype type = compute.choose(config.dtype().orElse(Dtype.F32));
+        List<Example> examples = examples(directory, config, data, answers, err);
+        int rows = Math.min(training.batchSize(), examples.size());
+        int length = examples.stream().mapToInt(Example::length).max().orElse(1);
+        MemoryPlan plan;
+        JsonObject json = new JsonObject();
+        if (method.isFull()) {
+            plan = MemoryPlan.full(config);
+            json.addProperty("method", Methods.FULL);
+        } else {
+            LowRankConfig adapter = method.config(config, base, err);
+            plan = plan(config, adapter, type, device, rows, length);
+            json.addProperty("method", adapter.method());
+            json.addProperty("rank", adapter.rank());
+        }
+        json.addProperty("dtype", type.torchName());
+        json.addProperty("batch_size", rows);
+        json.addProperty("length", length);
+        OptionalLong available = AvailableMemory.of(device);
+        CheckpointingChoice choice = plan.checkpointing(training.checkpointing(), available);
+        json.addProperty("gradient_checkpointing", choice.on());
+        json.addProperty("reason", choice.reason());
+        addBytes(json, plan, choice.on());
+        json.addProperty("available" + BYTES, available.isPresent() ? available.getAsLong() : null);
+        return json;
+    }
+
+    private List<Example> examples(
+            Path directory, ModelConfig config, Path data, AnswersOption answers, PrintWriter err)
+            throws IOException {
+        Path given = compute.place().tokenizer();
+        try (Tokenizer tokenizer =
+                given != null ? Tokenizer.load(given) : Tokenizer.find(directory).orElse(null)) {
+            return Datasets.training(data, config, tokenizer, training.maxLength(), answers, err);
+        }
+    }
+
+    /** Plans the training of an adapter. */
+    static MemoryPlan plan(
+            ModelConfig config,
+            LowRankConfig adapter,
+            Dtype type,
+            Device device,
+            int rows,
+            int length) {
+        Map<Site, LowRankShape> shapes = new LinkedHashMap<>();
+        boolean magnitude = adapter.method().equals("dora");
+        for (Site site : config.sites(adapter)) {
+            int rank = adapter.rank(site.path());
+            shapes.put(site, new LowRankShape(rank, magnitude, adapter.dropout() > 0));
+        }
+        boolean fromWeight = adapter.init().startsFromWeight();
+        boolean byKernels =
+                !fromWeight
+                        && !adapter.loraBias()
+                        && adapter.trainedInFull().equals(TrainedInFull.NOTHING);
+        return MemoryPlan.of(config, type, device, shapes, byKernels, rows, length);
+    }
+
+    private static void addBytes(JsonObject json, MemoryPlan plan, boolean checkpointing) {
+        json.addProperty("weights" + BYTES, plan.weights());
+        json.addProperty("adapters" + BYTES, plan.adapters());
+        json.addProperty("gradients" + BYTES, plan.gradients());
+        json.addProperty("optimizer" + BYTES, plan.optimizer());
+        json.addProperty("floor" + BYTES, MemoryPlan.FLOOR);
+        StepMemory step = plan.step().orElse(null);
+        json.addProperty(
+                "kept_activations" + BYTES, step == null ? null : step.kept(checkpointing));
+        json.addProperty(
+                "largest_layer" + BYTES, step == null ? null : step.largestLayer(checkpointing));
+        json.addProperty("head_and_loss" + BYTES, step == null ? null : step.head());
+        addPeak(json, "peak", plan.peak(checkpointing));
+        addPeak(json, "peak_with_checkpointing", plan.peak(true));
+        addPeak(json, "peak_without_checkpointing", plan.peak(false));
+    }
+
+    private static void addPeak(JsonObject json, String key, OptionalLong bytes) {
+        json.addProperty(key + BYTES, bytes.isPresent() ? bytes.getAsLong() : null);
+    }
+
+    /** Says it to people: what a training is, then megabytes of 10^6 bytes. */
+    static String text(JsonObject json) {
+        StringBuilder text = new StringBuilder();
+        List<List<String>> rows = new ArrayList<>();
+        for (Map.Entry<String, JsonElement> entry : json.entrySet()) {
+            String key = entry.getKey();
+            JsonElement value = entry.getValue();
+            if (!key.endsWith(BYTES)) {
+                text.append(key.replace('_', ' ')).append(": ").append(value.getAsString());
+                text.append('\n');
+                continue;
+            }
+            String name = key.substring(0, key.length() - BYTES.length()).replace('_', ' ');
+            String megabytes =
+                    value.isJsonNull()
+                            ? "not told"
+                            : String.format(Locale.ROOT, "%,.1f", value.getAsLong() / 1e6);
+            rows.add(List.of(name, megabytes));
+        }
+        text.append('\n').append(TextTable.of(List.of("memory", "MB"), rows));
+        if (json.get("peak" + BYTES).isJsonNull()) {
+            text.append(
+                    "Autograd computes this training's layers; what it keeps is not told, and comes"
+                            + " on top.\n");
+        }
+        return text.toString();
+    }
+}

@@ -1,0 +1,101 @@
+package io.peft4j.models;
+
+import java.util.List;
+
+/**
+ * The bytes of activations in a training step that goes by layer kernels, foretold from shapes: a
+ * batch without padding in which every token but the first of a row has a label. Weights, adapters,
+ * gradients and optimizer are not among them.
+ */
+public final class StepMemory {
+
+    private final long hidden;
+    private final long head;
+    private final List<List<StageMemory>> layers;
+
+    /**
+     * Collects figures.
+     *
+     * @param hidden the hidden states (B, S, H)
+     * @param head what the head makes
+     * @param layers the stages of each layer that backward comes to
+     */
+    StepMemory(long hidden, long head, List<List<StageMemory>> layers) {
+        this.hidden = hidden;
+        this.head = head;
+        this.layers = layers.stream().map(List::copyOf).toList();
+    }
+
+    /**
+     * Returns what is kept between forward and backward.
+     *
+     * @param checkpointing whether layers keep their inputs alone
+     * @return bytes
+     */
+    public long kept(boolean checkpointing) {
+        return checkpointing
+                ? hidden * (layers.size() + 1)
+                : hidden + layers.stream().mapToLong(StepMemory::kept).sum();
+    }
+
+    private static long kept(List<StageMemory> stages) {
+        return stages.stream().mapToLong(StageMemory::kept).sum();
+    }
+
+    /**
+     * Returns what the backward of one layer takes on top, in the layer that takes most; with
+     * checkpointing all that the layer computes again is among it.
+     *
+     * @param checkpointing whether layers keep their inputs alone
+     * @return bytes
+     */
+    public long largestLayer(boolean checkpointing) {
+        long most = 0;
+        for (List<StageMemory> stages : layers) {
+            most =
+                    Math.max(
+                            most,
+                            backward(stages, checkpointing) - (checkpointing ? 0 : kept(stages)));
+        }
+        return hidden + most;
+    }
+
+    /** What a layer holds at most in backward, what it keeps among it. */
+    private static long backward(List<StageMemory> stages, boolean checkpointing) {
+        long most = checkpointing ? kept(stages) : 0;
+        long kept = 0;
+        for (StageMemory stage : stages) {
+            kept += stage.kept();
+            most = Math.max(most, kept + stage.backward());
+        }
+        return most;
+    }
+
+    /**
+     * Returns what the head takes on top, with the logits of a chunk.
+     *
+     * @return bytes
+     */
+    public long head() {
+        return head;
+    }
+
+    /**
+     * Returns the most that lives at once: the head's on top of all that is kept, or a layer's on
+     * top of what it and those before it keep.
+     *
+     * @param checkpointing whether layers keep their inputs alone
+     * @return bytes
+     */
+    public long peak(boolean checkpointing) {
+        long most = kept(checkpointing) + head;
+        long before =
+                hidden; // the input of the layer at hand and, unless computed again, all below
+        for (List<StageMemory> stages : layers) {
+            // the gradient, and the last hidden states, which live as long as the pass
+            most = Math.max(most, before + backward(stages, checkpointing) + 2 * hidden);
+            before += checkpointing ? hidden : kept(stages);
+        }
+        return most;
+    }
+}

@@ -1,0 +1,130 @@
+package io.peft4j.models;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.peft4j.adapters.AdaptedModel;
+import io.peft4j.adapters.AdapterConfig;
+import io.peft4j.adapters.Adapters;
+import io.peft4j.adapters.Site;
+import io.peft4j.safetensors.Dtype;
+import io.peft4j.torch.BFloat16;
+import io.peft4j.torch.TorchValue;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What is foretold of a step's memory, against what the kernels keep. */
+class StepMemoryTest {
+
+    private static final int ROWS = 2;
+    private static final int LENGTH = 9;
+
+    private static Map<String, LowRankShape> shapes(
+            ModelConfig config, AdapterConfig adapter, boolean dora, double dropout) {
+        Map<String, LowRankShape> shapes = new HashMap<>();
+        for (Site site : config.sites(adapter)) {
+            shapes.put(site.path(), new LowRankShape(3, dora, dropout > 0));
+        }
+        return shapes;
+    }
+
+    /** Runs the layers forward as a training does, and weighs what backward would get. */
+    private static long keptByKernels(CausalLm model) {
+        try (NDManager scope = model.manager().newSubManager()) {
+            Weights weights = model.weights(scope, true);
+            NDArray ids = scope.zeros(new Shape(ROWS, LENGTH), DataType.INT64);
+            Decoder decoder = model.block();
+            try (EnginePass pass = decoder.beginLayers(weights);
+                    LayerPass shared =
+                            decoder.layerPass(
+                                    scope, ids, decoder.read(scope, ids, null, null), null)) {
+                NDArray table = decoder.embeddings();
+                long element = bytes(table) / table.getShape().size();
+                int hidden = decoder.architecture().hiddenSize();
+                float[] zeros = new float[ROWS * LENGTH * hidden];
+                NDArray embedded = scope.create(zeros, new Shape(ROWS, LENGTH, hidden));
+                if (element == 2) {
+                    embedded = BFloat16.of(scope, embedded);
+                }
+                long sum = bytes(embedded);
+                for (StagePass stage : pass.stages()) {
+                    try (TorchValue h = TorchValue.of(embedded);
+                            StagePass.Forward forward = stage.forward(shared, h, true)) {
+                        forward.takeOutput().close();
+                        sum += forward.kept(scope).stream().mapToLong(StepMemoryTest::bytes).sum();
+                    }
+                }
+                return sum;
+            }
+        }
+    }
+
+    private static long bytes(NDArray array) {
+        int element = BFloat16.isBFloat16(array) ? 2 : array.getDataType().getNumOfBytes();
+        return array.getShape().size() * element;
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "llama,lora,0,F32",
+        "llama,dora,0,F32",
+        "llama,dora,0.3,F32",
+        "llama,dora,0,BF16",
+        "biased,lora,0.3,BF16",
+        "qwen2,dora,0,F32",
+        "mistral,lora,0,F32",
+        "phi3,dora,0.3,F32",
+        "openelm,lora,0,BF16",
+        "openelm,dora,0.3,F32"
+    })
+    void whatIsKeptIsToldToTheByte(String family, String method, double dropout, Dtype type) {
+        AdapterConfig adapter = LayerKernelsTest.config(method, dropout, "all-linear");
+        ModelConfig config = LayerKernelsTest.modelConfig(family);
+        try (CausalLm model = CausalLm.create(config, Device.cpu(), type, 7);
+                AdaptedModel adapted = Adapters.attach(model.block(), adapter, 1)) {
+            adapted.adapter().parameters().values().forEach(p -> p.freeze(false));
+            StepMemory told = model.stepMemory(ROWS, LENGTH).orElseThrow();
+            assertThat(told.kept(false)).isEqualTo(keptByKernels(model));
+            long hidden = (long) ROWS * LENGTH * config.hiddenSize() * type.bytes();
+            assertThat(told.kept(true)).isEqualTo(hidden * (config.layers().size() + 1));
+            StepMemory without =
+                    config.stepMemory(
+                                    shapes(config, adapter, method.equals("dora"), dropout),
+                                    type,
+                                    Device.cpu(),
+                                    ROWS,
+                                    LENGTH)
+                            .orElseThrow();
+            assertThat(without.kept(false)).isEqualTo(told.kept(false));
+            assertThat(without.peak(false)).isEqualTo(told.peak(false));
+            assertThat(without.peak(true)).isEqualTo(told.peak(true)).isLessThan(told.peak(false));
+        }
+    }
+
+    @Test
+    void belowTheFirstAdaptedLayerNothingIsKept() {
+        ModelConfig config = LayerKernelsTest.modelConfig("llama");
+        LowRankShape shape = new LowRankShape(3, false, false);
+        List<Long> kept = new ArrayList<>();
+        for (String layer : new String[] {"0", "1"}) {
+            String path = "model.layers." + layer + ".self_attn.q_proj";
+            kept.add(
+                    config.stepMemory(Map.of(path, shape), Dtype.F32, Device.cpu(), ROWS, LENGTH)
+                            .orElseThrow()
+                            .kept(false));
+        }
+        long hidden = (long) ROWS * LENGTH * config.hiddenSize() * Float.BYTES;
+        long rank = (long) ROWS * LENGTH * 3 * Float.BYTES;
+        // the second layer is as large as the first, and the embedded tokens count once
+        assertThat(kept.get(0) - hidden - rank).isEqualTo(2 * (kept.get(1) - hidden - rank));
+    }
+}
