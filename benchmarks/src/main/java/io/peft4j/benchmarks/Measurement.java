@@ -12,6 +12,7 @@ import java.util.Map;
  * @param cpuSeconds the processor time of each of them, all threads together
  * @param stepPeakMb the largest resident memory during the steps, in 10^6 bytes
  * @param processPeakMb the largest of the whole process, loading included
+ * @param foretoldMb what {@code MemoryPlan} says of the steps' peak; 0 on PEFT's side
  * @param versions what computed it, by name
  */
 record Measurement(
@@ -20,6 +21,7 @@ record Measurement(
         List<Double> cpuSeconds,
         double stepPeakMb,
         double processPeakMb,
+        double foretoldMb,
         Map<String, String> versions) {
 
     double medianSeconds() {

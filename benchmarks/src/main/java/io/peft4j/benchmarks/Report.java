@@ -16,32 +16,35 @@ final class Report {
 
     static String header() {
         return """
-               | workload | s/step, ours | PEFT | ratio | CPU s, ratio | peak MB, ours | PEFT | ratio | GEMM share |
-               |---|---|---|---|---|---|---|---|---|""";
+               | workload | s/step, ours | PEFT | ratio | CPU s, ratio | peak MB, ours | foretold | PEFT | ratio | GEMM share |
+               |---|---|---|---|---|---|---|---|---|---|""";
     }
 
     static String row(Comparison result) {
         double ours = Comparison.median(result.ours(), Measurement::medianSeconds);
         double peak = Comparison.median(result.ours(), Measurement::stepPeakMb);
+        double foretold = Comparison.median(result.ours(), Measurement::foretoldMb);
         String share = String.format(Locale.ROOT, "%.0f %%", 100 * result.gemmSeconds() / ours);
         if (result.peer().isEmpty()) {
             return String.format(
                     Locale.ROOT,
-                    "| %s | %.2f | | | | %.0f | | | %s |",
+                    "| %s | %.2f | | | | %.0f | %.0f | | | %s |",
                     result.workload(),
                     ours,
                     peak,
+                    foretold,
                     share);
         }
         return String.format(
                 Locale.ROOT,
-                "| %s | %.2f | %.2f | %.2f | %.2f | %.0f | %.0f | %.2f | %s |",
+                "| %s | %.2f | %.2f | %.2f | %.2f | %.0f | %.0f | %.0f | %.2f | %s |",
                 result.workload(),
                 ours,
                 Comparison.median(result.peer(), Measurement::medianSeconds),
                 result.ratio(Measurement::medianSeconds),
                 result.ratio(m -> Measurement.median(m.cpuSeconds())),
                 peak,
+                foretold,
                 Comparison.median(result.peer(), Measurement::stepPeakMb),
                 result.ratio(Measurement::stepPeakMb),
                 share);

@@ -4,14 +4,19 @@ import ai.djl.Device;
 import com.google.gson.Gson;
 import com.sun.management.OperatingSystemMXBean;
 import io.peft4j.adapters.AdaptedModel;
+import io.peft4j.adapters.AdapterSummary;
 import io.peft4j.adapters.Adapters;
+import io.peft4j.adapters.Site;
 import io.peft4j.models.CausalLm;
+import io.peft4j.models.Computation;
+import io.peft4j.models.LowRankShape;
 import io.peft4j.safetensors.Dtype;
 import io.peft4j.torch.TorchRuntime;
 import io.peft4j.tuning.AdapterTrainable;
 import io.peft4j.tuning.Example;
 import io.peft4j.tuning.GradientCheckpointing;
 import io.peft4j.tuning.LanguageModel;
+import io.peft4j.tuning.MemoryPlan;
 import io.peft4j.tuning.PeakMemory;
 import io.peft4j.tuning.Schedule;
 import io.peft4j.tuning.SftTrainer;
@@ -25,6 +30,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -91,6 +97,7 @@ public final class TrainingProcess implements TrainingObserver {
                             times.cpuSeconds,
                             stepPeak,
                             Math.max(loadingPeak, stepPeak),
+                            foretold(model, adapted, rows) / 1e6,
                             Map.of(
                                     "libtorch",
                                     TorchRuntime.version(),
@@ -98,6 +105,24 @@ public final class TrainingProcess implements TrainingObserver {
                                     String.valueOf(TorchRuntime.threads())));
             System.out.println(new Gson().toJson(result));
         }
+    }
+
+    private static double foretold(CausalLm model, AdaptedModel adapted, List<Example> rows) {
+        boolean magnitude = adapted.adapter().config().method().equals("dora");
+        Map<Site, LowRankShape> shapes = new LinkedHashMap<>();
+        for (AdapterSummary.Row row : adapted.summary().sites()) {
+            int rank = row.rank().orElseThrow();
+            shapes.put(row.site(), new LowRankShape(rank, magnitude, false));
+        }
+        MemoryPlan plan =
+                MemoryPlan.of(
+                        model.config(),
+                        Computation.of(model.computeDtype(), model.device()),
+                        shapes,
+                        true,
+                        rows.size(),
+                        rows.get(0).length());
+        return plan.peak(model.usesGradientCheckpointing()).orElseThrow();
     }
 
     private static CausalLm load(Path directory, String dtype) throws IOException {

@@ -122,6 +122,6 @@ final class SideBySideTest {
 
     private static Measurement measurement(double value) {
         List<Double> values = List.of(value, value, value);
-        return new Measurement(values, values, values, 1, 1, Map.of());
+        return new Measurement(values, values, values, 1, 1, 1, Map.of());
     }
 }

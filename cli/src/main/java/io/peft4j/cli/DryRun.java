@@ -6,6 +6,7 @@ import com.google.gson.JsonObject;
 import io.peft4j.adapters.Site;
 import io.peft4j.adapters.TrainedInFull;
 import io.peft4j.lora.LowRankConfig;
+import io.peft4j.models.Computation;
 import io.peft4j.models.LowRankShape;
 import io.peft4j.models.ModelConfig;
 import io.peft4j.models.StepMemory;
@@ -52,7 +53,7 @@ record DryRun(Source base, MethodOptions method, HyperParameters training, Compu
             json.addProperty("method", Methods.FULL);
         } else {
             LowRankConfig adapter = method.config(config, base, err);
-            plan = plan(config, adapter, type, device, rows, length);
+            plan = plan(config, adapter, Computation.of(type, device), rows, length);
             json.addProperty("method", adapter.method());
             json.addProperty("rank", adapter.rank());
         }
@@ -82,8 +83,7 @@ record DryRun(Source base, MethodOptions method, HyperParameters training, Compu
     static MemoryPlan plan(
             ModelConfig config,
             LowRankConfig adapter,
-            Dtype type,
-            Device device,
+            Computation computation,
             int rows,
             int length) {
         Map<Site, LowRankShape> shapes = new LinkedHashMap<>();
@@ -97,7 +97,7 @@ record DryRun(Source base, MethodOptions method, HyperParameters training, Compu
                 !fromWeight
                         && !adapter.loraBias()
                         && adapter.trainedInFull().equals(TrainedInFull.NOTHING);
-        return MemoryPlan.of(config, type, device, shapes, byKernels, rows, length);
+        return MemoryPlan.of(config, computation, shapes, byKernels, rows, length);
     }
 
     private static void addBytes(JsonObject json, MemoryPlan plan, boolean checkpointing) {

@@ -49,6 +49,7 @@ final class UsageTest {
                     --method full --loraplus-ratio 2 | --loraplus-ratio cannot be given: --method full
                     --max-grad-norm -1       | --max-grad-norm must be a number from 0 up, but is -1.0
                     --max-length 1           | --max-length must be at least 2, but is 1
+                    --gradient-checkpointing yes | --gradient-checkpointing must be auto, on or off, but is "yes"
                     --eval-steps 0           | --eval-steps must be at least 1, but is 0
                     --save-steps 0           | --save-steps must be at least 1, but is 0
                     --dtype float64          | --dtype must be float32, bfloat16, float16 or auto, but is "float64"

@@ -415,13 +415,7 @@ public final class CausalLm implements AutoCloseable {
         if (!canUseLayerKernels()) {
             return Optional.empty();
         }
-        StepSize size =
-                new StepSize(
-                        rows,
-                        length,
-                        Math.toIntExact(computeDtype.bytes()),
-                        !device().isGpu(),
-                        matrixProduct());
+        StepSize size = new Computation(computeDtype, device(), matrixProduct()).step(rows, length);
         try (NDManager step = manager.newSubManager()) {
             Weights weights = weights(step, true);
             return Optional.ofNullable(

@@ -1,6 +1,5 @@
 package io.peft4j.models;
 
-import ai.djl.Device;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import com.google.gson.JsonElement;
@@ -228,19 +227,14 @@ public final class ModelConfig {
      * Foretells the memory of a training step by layer kernels, without weights.
      *
      * @param adapters what adapters add to linear layers, by the layers' paths
-     * @param type what the model computes in
-     * @param device where
+     * @param computation what the model computes in, where and with what
      * @param rows the rows of a batch
      * @param length the tokens of its longest row
      * @return the bytes of activations; empty if they cannot be told
      */
     public Optional<StepMemory> stepMemory(
-            Map<String, LowRankShape> adapters, Dtype type, Device device, int rows, int length) {
-        boolean narrow = type.bytes() < StepSize.FLOAT;
-        MatrixProduct product =
-                narrow ? MatrixProduct.of(WeightTypes.of(type), device) : MatrixProduct.LINEAR;
-        StepSize size =
-                new StepSize(rows, length, Math.toIntExact(type.bytes()), !device.isGpu(), product);
+            Map<String, LowRankShape> adapters, Computation computation, int rows, int length) {
+        StepSize size = computation.step(rows, length);
         Decoder decoder = new Decoder(architecture);
         IdentityHashMap<Parameter, LowRankShape> shapes = new IdentityHashMap<>();
         decoder.baseParameters()

@@ -99,8 +99,7 @@ class StepMemoryTest {
             StepMemory without =
                     config.stepMemory(
                                     shapes(config, adapter, method.equals("dora"), dropout),
-                                    type,
-                                    Device.cpu(),
+                                    Computation.of(type, Device.cpu()),
                                     ROWS,
                                     LENGTH)
                             .orElseThrow();
@@ -118,7 +117,11 @@ class StepMemoryTest {
         for (String layer : new String[] {"0", "1"}) {
             String path = "model.layers." + layer + ".self_attn.q_proj";
             kept.add(
-                    config.stepMemory(Map.of(path, shape), Dtype.F32, Device.cpu(), ROWS, LENGTH)
+                    config.stepMemory(
+                                    Map.of(path, shape),
+                                    Computation.of(Dtype.F32, Device.cpu()),
+                                    ROWS,
+                                    LENGTH)
                             .orElseThrow()
                             .kept(false));
         }

@@ -1,12 +1,11 @@
 package io.peft4j.tuning;
 
-import ai.djl.Device;
 import ai.djl.ndarray.types.Shape;
 import io.peft4j.adapters.Site;
+import io.peft4j.models.Computation;
 import io.peft4j.models.LowRankShape;
 import io.peft4j.models.ModelConfig;
 import io.peft4j.models.StepMemory;
-import io.peft4j.safetensors.Dtype;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -42,8 +41,7 @@ public record MemoryPlan(
      * Plans the training of an adapter.
      *
      * @param config the model
-     * @param type what the base is kept and computed in
-     * @param device where
+     * @param computation what the base is kept and computed in, where and with what
      * @param adapters what is added to which site
      * @param byKernels whether layer kernels can compute all of it, as far as the adapter's
      *     settings say; sites that are no linear layers, and dropout before the head, rule them out
@@ -53,8 +51,7 @@ public record MemoryPlan(
      */
     public static MemoryPlan of(
             ModelConfig config,
-            Dtype type,
-            Device device,
+            Computation computation,
             Map<Site, LowRankShape> adapters,
             boolean byKernels,
             int rows,
@@ -75,11 +72,11 @@ public record MemoryPlan(
             shapes.put(site.path(), shape);
         }
         return new MemoryPlan(
-                config.parameterCount() * type.bytes(),
+                config.parameterCount() * computation.type().bytes(),
                 (trained + norms) * FLOAT,
                 trained * FLOAT,
                 2 * trained * FLOAT,
-                linear ? config.stepMemory(shapes, type, device, rows, length) : Optional.empty());
+                linear ? config.stepMemory(shapes, computation, rows, length) : Optional.empty());
     }
 
     /**

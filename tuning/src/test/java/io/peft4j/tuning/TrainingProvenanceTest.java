@@ -190,7 +190,8 @@ class TrainingProvenanceTest {
                                     state.epoch(),
                                     state.progress(),
                                     settings,
-                                    state.environment())
+                                    state.environment(),
+                                    Map.of())
                             .write(target);
                 });
     }
