@@ -25,7 +25,7 @@ public record CheckpointingChoice(boolean on, String reason) {
      * @param step the memory of a step's activations; empty if it cannot be told
      * @param others the bytes that will be taken beside activations
      * @param available the bytes at hand
-     * @throws IllegalArgumentException if it is wanted and cannot be had
+     * @throws CheckpointingUnavailableException if it is wanted and cannot be had
      */
     static CheckpointingChoice of(
             GradientCheckpointing wanted,
@@ -36,10 +36,7 @@ public record CheckpointingChoice(boolean on, String reason) {
             OptionalLong available) {
         if (!possible) {
             if (wanted == GradientCheckpointing.ON) {
-                throw new IllegalArgumentException(
-                        "gradient checkpointing cannot be had: autograd computes this training's"
-                                + " layers; it can where all that is trained are LoRA and DoRA on"
-                                + " linear layers; choose auto or off");
+                throw new CheckpointingUnavailableException();
             }
             return new CheckpointingChoice(false, "autograd computes the layers, and keeps them");
         }

@@ -110,7 +110,7 @@ public record MemoryPlan(
      * @param wanted what its settings say
      * @param available the bytes at hand before anything is loaded; empty if nobody knows
      * @return the choice, and why
-     * @throws IllegalArgumentException if it is wanted where autograd computes the layers
+     * @throws CheckpointingUnavailableException if it is wanted where autograd computes the layers
      */
     public CheckpointingChoice checkpointing(GradientCheckpointing wanted, OptionalLong available) {
         return CheckpointingChoice.of(

@@ -29,6 +29,8 @@ public final class SftTrainer {
      * @param output the directory to write to; made if it does not exist
      * @param observers hear of the progress
      * @return how it ended
+     * @throws CheckpointingUnavailableException if gradient checkpointing is asked for and cannot
+     *     be had
      * @throws TrainingDivergedException if loss or gradient is not finite; checkpoints stay
      * @throws TrainingInterruptedException if the thread is interrupted: after the micro-batch at
      *     hand, a checkpoint of the last full step is written

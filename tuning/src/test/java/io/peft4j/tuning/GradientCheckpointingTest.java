@@ -1,6 +1,7 @@
 package io.peft4j.tuning;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
@@ -161,7 +162,7 @@ class GradientCheckpointingTest {
         try (CausalLm model = OpenElm.load()) {
             FullTrainable all = new FullTrainable(model);
             TrainingConfig.Builder config = TrainingConfig.builder().optMaxSteps(1).optBatchSize(2);
-            assertThatIllegalArgumentException()
+            assertThatExceptionOfType(CheckpointingUnavailableException.class)
                     .isThrownBy(
                             () ->
                                     SftTrainer.train(
