@@ -39,7 +39,7 @@ record DryRun(Source base, MethodOptions method, HyperParameters training, Compu
     private static final String BYTES = "_bytes";
 
     JsonObject plan(Path data, AnswersOption answers, PrintWriter err) throws IOException {
-        Path directory = base.fetchModel(err);
+        Path directory = base.fetchDescription(err);
         ModelConfig config = ModelConfig.read(directory.resolve("config.json"));
         Device device = compute.place().device();
         Dtype type = compute.choose(config.dtype().orElse(Dtype.F32));

@@ -46,6 +46,11 @@ record Source(String name) {
         return isDirectory() ? Path.of(name) : hub(err).fetchModel(name);
     }
 
+    /** Config and tokenizer alone. */
+    Path fetchDescription(PrintWriter err) throws IOException {
+        return isDirectory() ? Path.of(name) : hub(err).fetchDescription(name);
+    }
+
     Path fetchAdapter(PrintWriter err) throws IOException {
         return isDirectory() ? Path.of(name) : hub(err).fetchAdapter(name);
     }

@@ -166,6 +166,21 @@ final class HubCommandTest {
                                 .out());
     }
 
+    @Test
+    void aDryRunFetchesNoWeights() throws Exception {
+        Path data = GoldenRows.write(directory.resolve("rows.jsonl"));
+
+        CommandRun run = run(Map.of(), "train", "--model", "org/base", "--data", data, "--dry-run");
+
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(run.out()).contains("peak");
+        Path cached = directory.resolve("hf/hub/models--org--base");
+        assertThat(cached.resolve("snapshots").resolve(COMMIT))
+                .isDirectoryContaining("glob:**config.json")
+                .isDirectoryNotContaining("glob:**.safetensors");
+        assertThat(cached.resolve("refs/main")).as("as of a whole snapshot").doesNotExist();
+    }
+
     private static Object[] eval(Path data, Object model, Object adapter) {
         return new Object[] {
             "eval", "--model", model, "--adapter", adapter, "--data", data, "--json"

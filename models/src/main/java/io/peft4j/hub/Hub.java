@@ -113,6 +113,18 @@ public final class Hub {
     }
 
     /**
+     * Finds what describes a model, without its weights: {@code config.json} and the tokenizer's
+     * files. The cache goes on taking the revision for what {@link #fetchModel} brought last.
+     *
+     * @param name a directory, or a repository
+     * @return the directory; read it only
+     * @throws IOException as {@link #fetchModel}
+     */
+    public Path fetchDescription(String name) throws IOException {
+        return fetch(name, HubContent.DESCRIPTION);
+    }
+
+    /**
      * Finds an adapter in PEFT's format: {@code adapter_config.json} and {@code
      * adapter_model.safetensors}.
      *

@@ -4,6 +4,8 @@ package io.peft4j.hub;
 enum HubContent {
     /** Config, tokenizer and weights of a model. */
     MODEL,
+    /** Config and tokenizer of a model. */
+    DESCRIPTION,
     /** Config and weights of an adapter in PEFT's format. */
     ADAPTER,
     /** An adapter if the repository holds one, a model otherwise. */

@@ -92,6 +92,9 @@ final class RepositoryFiles {
         if (!adapter) {
             COMPANIONS.stream().filter(names::contains).forEach(chosen::add);
         }
+        if (content == HubContent.DESCRIPTION) {
+            return chosen;
+        }
         for (String weights : adapter ? List.of(ADAPTER_WEIGHTS) : List.of(WEIGHTS, INDEX)) {
             if (names.contains(weights)) {
                 chosen.add(weights);
@@ -162,6 +165,8 @@ final class RepositoryFiles {
         if (content == HubContent.ADAPTER
                 || (content == HubContent.EITHER && isThere.test(ADAPTER_CONFIG))) {
             needed.addAll(List.of(ADAPTER_CONFIG, ADAPTER_WEIGHTS));
+        } else if (content == HubContent.DESCRIPTION) {
+            needed.add(CONFIG);
         } else {
             needed.add(CONFIG);
             if (!isThere.test(WEIGHTS) && isThere.test(INDEX)) {

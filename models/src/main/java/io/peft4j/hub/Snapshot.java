@@ -95,7 +95,9 @@ final class Snapshot {
         }
         bring(listing.commit(), names, meter);
         // at the end: until then the revision means the snapshot that is complete
-        remember(listing.commit());
+        if (content != HubContent.DESCRIPTION) {
+            remember(listing.commit());
+        }
         return snapshot;
     }
 
