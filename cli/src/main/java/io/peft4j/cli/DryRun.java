@@ -142,9 +142,7 @@ record DryRun(Source base, MethodOptions method, HyperParameters training, Compu
         }
         text.append('\n').append(TextTable.of(List.of("memory", "MB"), rows));
         if (json.get("peak" + BYTES).isJsonNull()) {
-            text.append(
-                    "Autograd computes this training's layers; what it keeps is not told, and comes"
-                            + " on top.\n");
+            text.append("What a step keeps is not told for this training, and comes on top.\n");
         }
         return text.toString();
     }

@@ -116,7 +116,7 @@ final class DryRunTest {
     void whatAutogradComputesIsNotTold(String flags) {
         CommandRun run = dryRun((Object[]) flags.split(" "));
         assertThat(run.code()).as(run.err()).isZero();
-        assertThat(run.out()).contains("not told").contains("Autograd computes");
+        assertThat(run.out()).contains("autograd computes the layers").contains("comes on top");
         List<Object> more = new ArrayList<>(List.of(flags.split(" ")));
         more.addAll(List.of("--gradient-checkpointing", "on"));
         CommandRun refused = dryRun(more.toArray());

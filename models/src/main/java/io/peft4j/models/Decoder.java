@@ -329,6 +329,10 @@ public final class Decoder extends NamedBlock implements AdapterHost {
         matrixProduct = product;
     }
 
+    boolean hasLayerKernels() {
+        return engine != null;
+    }
+
     /** Turns kernels with hand-written backward on or off; autograd computes the same. */
     void useLayerKernels(boolean on) {
         LayerEngine layers = engine;

@@ -224,6 +224,15 @@ public final class ModelConfig {
     }
 
     /**
+     * Tells whether {@link CausalLm#useLayerKernels} has an effect on such a model.
+     *
+     * @return false if the blocks and autograd compute its layers always
+     */
+    public boolean hasLayerKernels() {
+        return new Decoder(architecture).hasLayerKernels();
+    }
+
+    /**
      * Foretells the memory of a training step by layer kernels, without weights.
      *
      * @param adapters what adapters add to linear layers, by the layers' paths

@@ -20,10 +20,17 @@ import java.util.OptionalLong;
  * @param adapters the adapters' parameters, and DoRA's norms
  * @param gradients one float32 per trained parameter
  * @param optimizer AdamW's two moments
- * @param step the activations; empty where autograd computes the layers, which keeps what it likes
+ * @param byKernels whether layer kernels compute the layers, and not autograd, which keeps what it
+ *     likes
+ * @param step the activations; empty if they cannot be told
  */
 public record MemoryPlan(
-        long weights, long adapters, long gradients, long optimizer, Optional<StepMemory> step) {
+        long weights,
+        long adapters,
+        long gradients,
+        long optimizer,
+        boolean byKernels,
+        Optional<StepMemory> step) {
 
     /**
      * What a process holds before a weight is read and a step is taken: the JVM with its heap, and
@@ -58,7 +65,7 @@ public record MemoryPlan(
             int length) {
         long trained = 0;
         long norms = 0;
-        boolean linear = byKernels;
+        boolean linear = byKernels && config.hasLayerKernels();
         Map<String, LowRankShape> shapes = new LinkedHashMap<>();
         for (Map.Entry<Site, LowRankShape> entry : adapters.entrySet()) {
             Site site = entry.getKey();
@@ -76,6 +83,7 @@ public record MemoryPlan(
                 (trained + norms) * FLOAT,
                 trained * FLOAT,
                 2 * trained * FLOAT,
+                linear,
                 linear ? config.stepMemory(shapes, computation, rows, length) : Optional.empty());
     }
 
@@ -87,7 +95,7 @@ public record MemoryPlan(
      */
     public static MemoryPlan full(ModelConfig config) {
         long trained = config.tensors().values().stream().mapToLong(Shape::size).sum() * FLOAT;
-        return new MemoryPlan(trained, 0, trained, 2 * trained, Optional.empty());
+        return new MemoryPlan(trained, 0, trained, 2 * trained, false, Optional.empty());
     }
 
     /** Returns the bytes of gradients and of AdamW's state. */
@@ -114,7 +122,7 @@ public record MemoryPlan(
      */
     public CheckpointingChoice checkpointing(GradientCheckpointing wanted, OptionalLong available) {
         return CheckpointingChoice.of(
-                wanted, Optional.empty(), step.isPresent(), step, constant() - FLOOR, available);
+                wanted, Optional.empty(), byKernels, step, constant() - FLOOR, available);
     }
 
     /**
