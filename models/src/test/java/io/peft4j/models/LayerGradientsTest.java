@@ -106,8 +106,8 @@ class LayerGradientsTest {
                 NDManager scope = NDManager.newBaseManager()) {
             NDArray[] batches = {
                 TinyModels.ids(scope, 1, 1, 2),
-                TinyModels.ids(scope, 2, 3, 17),
-                TinyModels.ids(scope, 4, 1, 40),
+                TinyModels.ids(scope, 3, 3, 17),
+                TinyModels.ids(scope, 7, 1, 40),
                 TinyModels.ids(scope, 5, 4, 5)
             };
             for (NDArray batch : batches) {
