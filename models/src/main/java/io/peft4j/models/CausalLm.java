@@ -380,9 +380,9 @@ public final class CausalLm implements AutoCloseable {
 
     /**
      * Chooses whether layers may be computed by kernels whose backward is written by hand, as they
-     * are unless told otherwise, wherever all that is trained are low-rank updates of linear layers
-     * and the model has no experts. Else autograd computes everything, which gives the same up to
-     * rounding, in more time and memory; it is there to compare with.
+     * are unless told otherwise, wherever all that is trained are low-rank updates of linear
+     * layers. Else autograd computes everything, which gives the same up to rounding, in more time
+     * and memory; it is there to compare with.
      *
      * @param on whether to use them
      */
@@ -466,9 +466,10 @@ public final class CausalLm implements AutoCloseable {
     }
 
     /**
-     * Tells whether the last {@link #backward} went by kernels whose backward is written by hand.
+     * Tells whether the last {@link #backward} or {@link #rowLosses} went by kernels whose backward
+     * is written by hand.
      *
-     * @return false if it went by autograd, or there was none
+     * @return false if it went by the blocks and autograd, or there was none
      */
     public boolean wasByLayerKernels() {
         return loss.wasByKernels();

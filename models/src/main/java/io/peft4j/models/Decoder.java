@@ -204,11 +204,10 @@ public final class Decoder extends NamedBlock implements AdapterHost {
             }
             if (hidden == null) {
                 NDList table = read.table();
-                boolean whole = cache == null || cache.length() == 0;
                 Experts experts = architecture.experts();
                 Routing routes =
-                        routing == null && experts != null && tokens != null && whole
-                                ? new Routing(scope, experts, tokens)
+                        routing == null && experts != null && read.routed() != null
+                                ? new Routing(scope, experts, read.routed())
                                 : routing;
                 Pass pass =
                         new Pass(weights, table.get(0), table.get(1), read.masks(), cache, routes);
@@ -242,8 +241,10 @@ public final class Decoder extends NamedBlock implements AdapterHost {
      *
      * @param table rotary cosines and sines
      * @param masks what tokens may look at
+     * @param routed (B, S), 1 for the tokens that are sent to experts and 0 for padding; null if
+     *     all are, or there are no experts
      */
-    record Tokens(NDList table, AttentionMasks masks) {}
+    record Tokens(NDList table, AttentionMasks masks, @Nullable NDArray routed) {}
 
     /** Checks the tokens of a pass; parameters as of {@link #hidden}. */
     Tokens read(
@@ -263,7 +264,8 @@ public final class Decoder extends NamedBlock implements AdapterHost {
                         : end > columns
                                 ? AttentionMasks.next(scope, tokens)
                                 : AttentionMasks.padded(scope, ids, tokens);
-        return new Tokens(table, masks);
+        boolean padded = architecture.experts() != null && end == columns;
+        return new Tokens(table, masks, padded ? tokens : null);
     }
 
     /** Begins a pass by kernels with hand-written backward; null if it is for autograd. */
@@ -290,13 +292,7 @@ public final class Decoder extends NamedBlock implements AdapterHost {
 
     /** Returns what the layers of such a pass share. */
     LayerPass layerPass(NDManager owner, NDArray ids, Tokens read, @Nullable KeyValueCache cache) {
-        return new LayerPass(
-                owner,
-                matrixProduct().kernels(),
-                ids.getShape(),
-                read.table(),
-                read.masks(),
-                cache);
+        return new LayerPass(owner, matrixProduct().kernels(), ids.getShape(), read, cache);
     }
 
     /** Returns the embeddings (V, H). */

@@ -1,11 +1,7 @@
 package io.peft4j.models;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import io.peft4j.torch.GradMode;
-import io.peft4j.torch.Gradients;
-import io.peft4j.torch.TextModule;
 import io.peft4j.torch.TorchValue;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -36,18 +32,42 @@ final class EnginePass implements AutoCloseable {
 
     /** Computes the last hidden states (B, S, H), after the last norm. */
     NDArray hidden(NDManager owner, LayerPass pass, NDArray table, NDArray ids) {
+        try (TorchValue h = last(pass, table, ids);
+                TorchValue numbers = head.numbers(0);
+                TorchValue normed =
+                        pass.kernels().infer("last_norm", h, head.tensors().norms(), numbers)) {
+            return normed.tensor(owner);
+        }
+    }
+
+    /**
+     * Computes the losses alone.
+     *
+     * @param pass what the stages share
+     * @param table the embeddings
+     * @param ids (B, S)
+     * @param labels which tokens have a loss
+     * @param chunk how many rows of logits exist at a time
+     * @return the losses, one per label
+     */
+    float[] losses(LayerPass pass, NDArray table, NDArray ids, Labels labels, int chunk) {
+        try (TorchValue h = last(pass, table, ids);
+                TorchValue losses = head("head_losses", pass, h, labels, 0, chunk)) {
+            return floats(pass, losses);
+        }
+    }
+
+    /** Computes the hidden states that the last layer gives, and keeps nothing else. */
+    private TorchValue last(LayerPass pass, NDArray table, NDArray ids) {
         TorchValue h = embed(pass, table, ids);
         try {
             for (StagePass stage : stages) {
                 h = replace(h, output(stage.forward(pass, h, false)));
             }
-            try (TorchValue numbers = head.numbers(0);
-                    TorchValue normed =
-                            pass.kernels().infer("last_norm", h, head.tensors().norms(), numbers)) {
-                return normed.tensor(owner);
-            }
-        } finally {
+            return h;
+        } catch (RuntimeException | Error e) {
             h.close();
+            throw e;
         }
     }
 
@@ -124,7 +144,7 @@ final class EnginePass implements AutoCloseable {
             Labels labels,
             double scale,
             int chunk) {
-        try (TorchValue result = head(pass, last, labels, scale, chunk)) {
+        try (TorchValue result = head("head", pass, last, labels, scale, chunk)) {
             TorchValue dh = pass.kernels().infer("second", result);
             try (dh) {
                 while (!kept.isEmpty()) {
@@ -133,18 +153,20 @@ final class EnginePass implements AutoCloseable {
                     }
                 }
             }
-            return losses(pass, result);
+            try (TorchValue losses = pass.kernels().infer("first", result)) {
+                return floats(pass, losses);
+            }
         }
     }
 
-    private static float[] losses(LayerPass pass, TorchValue result) {
-        try (TorchValue losses = pass.kernels().infer("first", result);
-                NDManager scope = pass.owner().newSubManager()) {
-            return losses.tensor(scope).toFloatArray();
+    private static float[] floats(LayerPass pass, TorchValue values) {
+        try (NDManager scope = pass.owner().newSubManager()) {
+            return values.tensor(scope).toFloatArray();
         }
     }
 
-    private TorchValue head(LayerPass pass, TorchValue h, Labels labels, double scale, int chunk) {
+    private TorchValue head(
+            String kernel, LayerPass pass, TorchValue h, Labels labels, double scale, int chunk) {
         StageTensors base = head.tensors();
         try (NDManager scope = pass.owner().newSubManager();
                 TorchValue rows = TorchValue.of(labels.positions(scope));
@@ -153,7 +175,7 @@ final class EnginePass implements AutoCloseable {
                 TorchValue numbers = head.numbers(scale)) {
             return pass.kernels()
                     .infer(
-                            "head",
+                            kernel,
                             h,
                             rows,
                             targets,
@@ -168,26 +190,10 @@ final class EnginePass implements AutoCloseable {
         }
     }
 
-    /** The kernels add to the gradients that tensors hold; libtorch gives them their first one. */
     private void giveGradients(LayerPass pass) {
-        List<NDArray> trained = new ArrayList<>(headUpdates.trained());
-        stages.forEach(stage -> trained.addAll(stage.trained()));
-        if (trained.isEmpty()) {
-            return;
-        }
-        TextModule kernels = pass.kernels();
-        try (NDManager scope = pass.owner().newSubManager();
-                TorchValue all = TorchValue.of(trained);
-                TorchValue bare = kernels.infer("bare", all)) {
-            List<NDArray> without = bare.tensors(scope);
-            if (!without.isEmpty()) {
-                try (GradMode recording = GradMode.enabled()) {
-                    Gradients.backward(
-                            kernels.callLists(scope, "nothing_of", List.of(new NDList(without)))
-                                    .singletonOrThrow());
-                }
-            }
-        }
+        List<NDArray> reached = new ArrayList<>(headUpdates.trained());
+        stages.forEach(stage -> reached.addAll(stage.alwaysReached()));
+        FirstGradients.give(pass, reached);
     }
 
     /** Returns the layers, from the first. */

@@ -14,12 +14,19 @@ import org.jspecify.annotations.Nullable;
 final class ExpertList extends NamedBlock {
 
     private final List<GatedFeedForward> experts = new ArrayList<>();
+    private final boolean biased;
 
     ExpertList(Architecture architecture, LayerShape shape, int count) {
+        biased = architecture.biases().feedForward();
         for (int i = 0; i < count; i++) {
             experts.add(
                     addChildBlock(Integer.toString(i), new GatedFeedForward(architecture, shape)));
         }
+    }
+
+    /** Describes the experts for a {@link MixtureStage}; null if they are left to autograd. */
+    @Nullable List<MixtureStage.Expert> describe() {
+        return biased ? null : experts.stream().map(GatedFeedForward::expert).toList();
     }
 
     /**

@@ -32,6 +32,11 @@ final class GatedFeedForward extends FeedForward {
                 norm.weight(), gateUp.group(), LinearGroup.of(List.of(down)), norm.epsilonValue());
     }
 
+    /** Describes the network as an expert. */
+    MixtureStage.Expert expert() {
+        return new MixtureStage.Expert(gateUp.group(), LinearGroup.of(List.of(down)));
+    }
+
     @Override
     NDArray apply(NDManager owner, NDArray x, Weights weights, @Nullable Routing routing) {
         try (NDManager scope = owner.newSubManager()) {

@@ -9,6 +9,7 @@ import io.peft4j.torch.DropoutMask;
 import io.peft4j.torch.TorchValue;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** What adapters add to a {@link LinearGroup} in one pass, as the kernels take it. */
 final class GroupUpdates implements AutoCloseable {
@@ -24,7 +25,7 @@ final class GroupUpdates implements AutoCloseable {
     private final List<NDArray> trained;
     private final int changedLayers;
     private final double[] dropouts;
-    private final long[] seeds;
+    private long @Nullable [] seeds;
     private final TorchValue tensors;
     private final TorchValue layers;
     private final TorchValue numbers;
@@ -35,7 +36,6 @@ final class GroupUpdates implements AutoCloseable {
         int count = builder.updates.size();
         boolean dropping = training && builder.updates.stream().anyMatch(u -> u.dropout() > 0);
         dropouts = new double[dropping ? count : 0];
-        seeds = new long[dropping ? count : 0];
         double[] scales = new double[2 * count];
         for (int i = 0; i < count; i++) {
             LowRankUpdate update = builder.updates.get(i);
@@ -43,7 +43,6 @@ final class GroupUpdates implements AutoCloseable {
             scales[2 * i + 1] = 1;
             if (dropping && update.dropout() > 0) {
                 dropouts[i] = update.dropout();
-                seeds[i] = DropoutMask.drawSeed();
                 scales[2 * i + 1] = 1 / DropoutMask.keepRate(update.dropout());
             }
         }
@@ -90,16 +89,32 @@ final class GroupUpdates implements AutoCloseable {
         if (dropouts.length == 0) {
             return KEEP_ALL;
         }
+        long[] drawn = seeds();
         try (NDManager scope = owner.newSubManager()) {
             List<NDArray> keeps = new ArrayList<>();
             for (int i = 0; i < dropouts.length; i++) {
                 keeps.add(
                         dropouts[i] == 0
                                 ? NOTHING
-                                : DropoutMask.keep(scope, seeds[i], input, dropouts[i]));
+                                : DropoutMask.keep(scope, drawn[i], input, dropouts[i]));
             }
             return TorchValue.of(keeps);
         }
+    }
+
+    /**
+     * Draws when masks are first asked for, as autograd does: never for an expert without tokens.
+     */
+    private long[] seeds() {
+        long[] drawn = seeds;
+        if (drawn == null) {
+            drawn = new long[dropouts.length];
+            for (int i = 0; i < drawn.length; i++) {
+                drawn[i] = dropouts[i] == 0 ? 0 : DropoutMask.drawSeed();
+            }
+            seeds = drawn;
+        }
+        return drawn;
     }
 
     /** Frees masks that {@link #keeps} gave. */

@@ -1,7 +1,6 @@
 package io.peft4j.models;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.peft4j.torch.TextModule;
@@ -27,6 +26,9 @@ final class LayerPass implements AutoCloseable {
     private final @Nullable KeyValueCache cache;
     private final long tokens;
     private final TorchValue table;
+    private final @Nullable NDArray routed;
+    private @Nullable TorchValue sentTokens;
+    private @Nullable RouterBalance balance;
     private final Map<MaskKey, TorchValue> folded = new HashMap<>();
     private final Map<LayerShape, TorchValue> dims = new HashMap<>();
 
@@ -36,22 +38,21 @@ final class LayerPass implements AutoCloseable {
      * @param owner owns what is made for it
      * @param kernels the stages' kernels
      * @param ids the shape (B, S) of the tokens
-     * @param table rotary cosines and sines
-     * @param masks what tokens may look at
+     * @param read what the tokens say
      * @param cache the keys and values of earlier tokens; null for none
      */
     LayerPass(
             NDManager owner,
             TextModule kernels,
             Shape ids,
-            NDList table,
-            AttentionMasks masks,
+            Decoder.Tokens read,
             @Nullable KeyValueCache cache) {
         this.owner = owner;
         this.kernels = kernels;
-        this.masks = masks;
+        masks = read.masks();
+        routed = read.routed();
         this.cache = cache;
-        this.table = TorchValue.of(table);
+        this.table = TorchValue.of(read.table());
         tokens = ids.size();
     }
 
@@ -110,9 +111,38 @@ final class LayerPass implements AutoCloseable {
                                 layer.window().orElse(0)));
     }
 
+    /** Returns which tokens are sent to experts, as a list of one, or of none if all are. */
+    TorchValue sentTokens() {
+        NDArray flags = routed;
+        if (flags == null) {
+            return NONE;
+        }
+        TorchValue sent = sentTokens;
+        if (sent == null) {
+            try (TorchValue tokens = TorchValue.of(flags)) {
+                sent = kernels.infer("real_tokens", tokens);
+            }
+            sentTokens = sent;
+        }
+        return sent;
+    }
+
+    /** Has the loss that keeps routers balanced take part in backward. */
+    void balanceRouters(RouterBalance count) {
+        balance = count;
+    }
+
+    /** Returns what counts for that loss; null if it takes no part. */
+    @Nullable RouterBalance balance() {
+        return balance;
+    }
+
     @Override
     public void close() {
         table.close();
+        if (sentTokens != null) {
+            sentTokens.close();
+        }
         folded.values().forEach(TorchValue::close);
         dims.values().forEach(TorchValue::close);
     }

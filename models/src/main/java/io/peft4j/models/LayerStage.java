@@ -12,11 +12,9 @@ import org.jspecify.annotations.Nullable;
 final class LayerStage implements Stage {
 
     private final String kernel;
-    private final List<Parameter> norms;
-    private final List<LinearGroup> groups;
+    private final StageLinears linears;
     private final @Nullable AttentionShape attention;
     private final TorchValue numbers; // some bytes, for the life of the process
-    private @Nullable StageTensors tensors;
 
     /**
      * What an attention has beside its layers.
@@ -34,8 +32,7 @@ final class LayerStage implements Stage {
             @Nullable AttentionShape attention,
             double... numbers) {
         this.kernel = kernel;
-        this.norms = norms;
-        this.groups = groups;
+        linears = new StageLinears(norms, groups);
         this.attention = attention;
         this.numbers = TorchValue.ofDoubles(numbers);
     }
@@ -73,22 +70,14 @@ final class LayerStage implements Stage {
 
     @Override
     public @Nullable StagePass begin(Weights weights) {
-        GroupUpdates first = groups.get(0).updates(weights);
-        if (first == null) {
-            return null;
-        }
-        GroupUpdates second = groups.get(1).updates(weights);
-        if (second == null) {
-            first.close();
-            return null;
-        }
-        return new LayerStagePass(this, tensors(), List.of(first, second));
+        PassLinears begun = linears.begin(weights);
+        return begun == null ? null : new LayerStagePass(this, begun);
     }
 
     @Override
     public List<StageMemory> memory(StepSize size, UpdateShapes updates) {
-        GroupSize first = groups.get(0).size(updates);
-        GroupSize second = groups.get(1).size(updates);
+        GroupSize first = linears.size(0, updates);
+        GroupSize second = linears.size(1, updates);
         if (attention == null) {
             return List.of(KernelMemory.feedForward(size, first.in(), second.in(), first, second));
         }
@@ -100,14 +89,8 @@ final class LayerStage implements Stage {
                         layer.queryHeads(),
                         layer.queryHeads() * dim,
                         layer.keyValueHeads() * dim,
-                        norms.size() > 1);
+                        linears.norms() > 1);
         return List.of(KernelMemory.attention(size, widths, first, second));
-    }
-
-    private synchronized StageTensors tensors() {
-        StageTensors now = StageTensors.of(tensors, norms, groups);
-        tensors = now;
-        return now;
     }
 
     String kernel() {
@@ -120,10 +103,5 @@ final class LayerStage implements Stage {
 
     TorchValue numbers() {
         return numbers;
-    }
-
-    /** Returns the width of a group's input. */
-    long width(int group) {
-        return groups.get(group).weights().get(0).getShape().get(1);
     }
 }

@@ -3,91 +3,57 @@ package io.peft4j.models;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import io.peft4j.torch.TorchValue;
-import java.util.ArrayList;
 import java.util.List;
 
 /** A {@link LayerStage} in one pass. */
 final class LayerStagePass implements StagePass {
 
     private final LayerStage stage;
-    private final StageTensors base;
-    private final List<GroupUpdates> updates;
+    private final PassLinears linears;
 
-    LayerStagePass(LayerStage stage, StageTensors base, List<GroupUpdates> updates) {
+    LayerStagePass(LayerStage stage, PassLinears linears) {
         this.stage = stage;
-        this.base = base;
-        this.updates = updates;
+        this.linears = linears;
     }
 
     @Override
     public int changedLayers() {
-        return updates.get(0).changedLayers() + updates.get(1).changedLayers();
+        return linears.changedLayers();
     }
 
     @Override
     public List<NDArray> trained() {
-        List<NDArray> all = new ArrayList<>(updates.get(0).trained());
-        all.addAll(updates.get(1).trained());
-        return all;
+        return linears.trained();
     }
 
     @Override
     public Forward forward(LayerPass pass, TorchValue h, boolean save) {
-        try (Keeps keeps = new Keeps(pass)) {
-            List<TorchValue> arguments = new ArrayList<>();
-            arguments.add(h);
-            addGroups(arguments, keeps);
+        try (KernelCall call = new KernelCall(pass)) {
+            call.add(h);
+            addGroups(call, pass);
             LayerStage.AttentionShape attention = stage.attention();
             if (attention != null) {
-                arguments.add(pass.table());
-                arguments.add(pass.mask(attention.layer()));
-                arguments.add(pass.cache(attention.number()));
-                arguments.add(pass.dims(attention));
+                call.add(
+                        pass.table(),
+                        pass.mask(attention.layer()),
+                        pass.cache(attention.number()),
+                        pass.dims(attention));
             }
-            arguments.add(stage.numbers());
-            arguments.add(LayerPass.flag(save));
-            return new Computed(
-                    pass,
-                    pass.kernels().infer(stage.kernel(), arguments.toArray(TorchValue[]::new)));
+            call.add(stage.numbers(), LayerPass.flag(save));
+            return new Computed(pass, call.infer(stage.kernel()));
         }
     }
 
-    private void addGroups(List<TorchValue> arguments, Keeps keeps) {
-        arguments.add(base.norms());
-        for (int group = 0; group < 2; group++) {
-            GroupUpdates own = updates.get(group);
-            arguments.add(base.weights(group));
-            arguments.add(base.biases(group));
-            arguments.add(own.tensors());
-            arguments.add(own.layers());
-            arguments.add(own.numbers());
-            arguments.add(keeps.of.get(group));
-        }
+    private void addGroups(KernelCall call, LayerPass pass) {
+        call.add(linears.norms());
+        call.addGroup(linears, 0, pass.tokens());
+        call.addGroup(linears, 1, pass.tokens());
     }
 
     @Override
     public void close() {
-        updates.forEach(GroupUpdates::close);
-    }
-
-    /** What dropout keeps of both groups' inputs, for one call. */
-    private final class Keeps implements AutoCloseable {
-
-        private final List<TorchValue> of = new ArrayList<>();
-
-        Keeps(LayerPass pass) {
-            for (int group = 0; group < 2; group++) {
-                Shape input = new Shape(pass.tokens(), stage.width(group));
-                of.add(updates.get(group).keeps(pass.owner(), input));
-            }
-        }
-
-        @Override
-        public void close() {
-            of.forEach(GroupUpdates::free);
-        }
+        linears.close();
     }
 
     /** The result, and what backward needs, as one list. */
@@ -108,23 +74,15 @@ final class LayerStagePass implements StagePass {
 
         @Override
         public void backward(TorchValue h, TorchValue dh, boolean needInput) {
-            try (Keeps keeps = new Keeps(pass)) {
-                List<TorchValue> arguments = new ArrayList<>();
-                arguments.add(dh);
-                arguments.add(h);
-                arguments.add(saved);
-                addGroups(arguments, keeps);
+            try (KernelCall call = new KernelCall(pass)) {
+                call.add(dh, h, saved);
+                addGroups(call, pass);
                 LayerStage.AttentionShape attention = stage.attention();
                 if (attention != null) {
-                    arguments.add(pass.table());
-                    arguments.add(pass.mask(attention.layer()));
-                    arguments.add(pass.dims(attention));
+                    call.add(pass.table(), pass.mask(attention.layer()), pass.dims(attention));
                 }
-                arguments.add(stage.numbers());
-                arguments.add(LayerPass.flag(needInput));
-                pass.kernels()
-                        .infer(stage.kernel() + "_backward", arguments.toArray(TorchValue[]::new))
-                        .close();
+                call.add(stage.numbers(), LayerPass.flag(needInput));
+                call.infer(stage.kernel() + "_backward").close();
             }
         }
 

@@ -55,6 +55,7 @@ public enum MatrixProduct {
                                     "projection.ts",
                                     "attention.ts",
                                     "feed_forward.ts",
+                                    "mixture.ts",
                                     "head.ts",
                                     "engine.ts"));
         }

@@ -39,6 +39,19 @@ final class MixtureOfExperts extends FeedForward {
     }
 
     @Override
+    @Nullable Stage stage(RmsNorm norm) {
+        List<MixtureStage.Expert> described = experts.describe();
+        return described == null
+                ? null
+                : new MixtureStage(
+                        norm.weight(),
+                        norm.epsilonValue(),
+                        LinearGroup.of(List.of(router)),
+                        described,
+                        perToken);
+    }
+
+    @Override
     NDArray apply(NDManager owner, NDArray x, Weights weights, @Nullable Routing routing) {
         try (NDManager scope = owner.newSubManager()) {
             NDArray tokens = KERNELS.call(scope, "tokens", x); // (N, H)

@@ -44,6 +44,12 @@ final class NextTokenLoss {
         if (labels.count() == 0) {
             return sums;
         }
+        try (EnginePass pass = decoder.beginLayers(weights)) {
+            byKernels = pass != null;
+            if (pass != null) {
+                return evaluate(pass, owner, ids, labels);
+            }
+        }
         try (GradMode off = GradMode.disabled();
                 NDManager step = owner.newSubManager()) {
             NDArray picked = picked(step, weights, ids, null, labels, null);
@@ -57,6 +63,17 @@ final class NextTokenLoss {
                     addTo(sums, labels, from, losses.toFloatArray());
                 }
             }
+        }
+        return sums;
+    }
+
+    private double[] evaluate(EnginePass pass, NDManager owner, NDArray ids, Labels labels) {
+        double[] sums = new double[labels.rows()];
+        try (NDManager step = owner.newSubManager();
+                LayerPass shared =
+                        decoder.layerPass(step, ids, decoder.read(step, ids, null, null), null)) {
+            NDArray table = decoder.embeddings();
+            addTo(sums, labels, 0, pass.losses(shared, table, ids, labels, chunkRows()));
         }
         return sums;
     }
@@ -128,6 +145,12 @@ final class NextTokenLoss {
         try (NDManager step = owner.newSubManager();
                 LayerPass shared =
                         decoder.layerPass(step, ids, decoder.read(step, ids, tokens, null), null)) {
+            Experts experts = decoder.architecture().experts();
+            if (experts != null && experts.auxiliaryWeight().isPresent()) {
+                double weight = experts.auxiliaryWeight().getAsDouble();
+                shared.balanceRouters(
+                        new RouterBalance(experts, weight * labels.count() / divisor));
+            }
             NDArray table = decoder.embeddings();
             addTo(
                     sums,
@@ -148,7 +171,7 @@ final class NextTokenLoss {
         return checkpointing;
     }
 
-    /** Tells whether the last backward went by kernels that were written by hand. */
+    /** Tells whether the last losses or backward went by kernels that were written by hand. */
     boolean wasByKernels() {
         return byKernels;
     }

@@ -16,6 +16,14 @@ interface StagePass extends AutoCloseable {
     List<NDArray> trained();
 
     /**
+     * Returns those of them that backward reaches whatever the tokens are, which hold a gradient
+     * when it begins; the others get theirs when they are reached.
+     */
+    default List<NDArray> alwaysReached() {
+        return trained();
+    }
+
+    /**
      * Computes the stage.
      *
      * @param pass what all stages share

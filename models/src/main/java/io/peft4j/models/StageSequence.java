@@ -59,6 +59,13 @@ final class StageSequence implements Stage {
         }
 
         @Override
+        public List<NDArray> alwaysReached() {
+            List<NDArray> all = new ArrayList<>();
+            stages.forEach(stage -> all.addAll(stage.alwaysReached()));
+            return all;
+        }
+
+        @Override
         public Forward forward(LayerPass pass, TorchValue h, boolean save) {
             List<Forward> forwards = new ArrayList<>();
             List<TorchValue> inputs = new ArrayList<>(List.of(h));

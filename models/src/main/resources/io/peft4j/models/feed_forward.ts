@@ -12,30 +12,73 @@
       up = ys[1]
     return (gate, up)
 
-  # Returns the result, and what backward needs: r, u1, u2, y of a down with a gain, then how project1 and project2 end.
+  # down(c silu(gate) up) of x (T, H). c is one weight per token (T, 1), or none: a down without a bias gives c times what
+  # it would give, and the gradient by c needs no result. Returns the result, and what backward needs: u2, then how
+  # project1 and project2 end, ys1 with the former.
+  def gated(self, x: Tensor, c: List[Tensor], W1: List[Tensor], b1: List[Tensor], F1: List[Tensor], at1: List[int], s1: List[float], K1: List[Tensor], W2: List[Tensor], b2: List[Tensor], F2: List[Tensor], at2: List[int], s2: List[float], K2: List[Tensor]) -> List[Tensor]:
+    p1 = (self).project(x, W1, b1, F1, at1, s1, K1)
+    gate, up = (self).gate_up(p1, torch.len(W1))
+    a = torch.mul_(torch.silu(gate), up)
+    if torch.gt(torch.len(c), 0):
+      a = torch.mul_(a, c[0])
+    else:
+      pass
+    p2 = (self).project(a, W2, b2, F2, at2, s2, K2)
+    results = [p2[0], p2[1]]
+    for i in range(torch.len(p1)):
+      _0 = torch.append(results, p1[i])
+    for i in range(torch.sub(torch.len(p2), 2)):
+      _1 = torch.append(results, p2[torch.add(i, 2)])
+    return results
+
+  # The gradients by x, of no elements unless it is asked for, and by c, float32, of no elements if there is none, of the
+  # gradient dy by the result, which is overwritten. y is the result, and is looked at where down has a gain; saved is what
+  # `gated` returned behind it.
+  def gated_backward(self, dy: Tensor, y: Tensor, x: Tensor, c: List[Tensor], saved: List[Tensor], W1: List[Tensor], b1: List[Tensor], F1: List[Tensor], at1: List[int], s1: List[float], K1: List[Tensor], W2: List[Tensor], b2: List[Tensor], F2: List[Tensor], at2: List[int], s2: List[float], K2: List[Tensor], need_dx: bool) -> Tuple[Tensor, Tensor]:
+    layers = torch.len(W1)
+    ys1 = torch.slice(saved, 1, torch.add(1, layers), 1)
+    u1 = saved[torch.add(1, layers)]
+    zs1 = (self).zs_of(saved, torch.add(2, layers), F1, K1)
+    zs2 = (self).zs_of(saved, torch.add(torch.add(2, layers), torch.len(zs1)), F2, K2)
+    gate, up = (self).gate_up(ys1, layers)
+    act = torch.silu(gate)
+    a = torch.mul(act, up)
+    if torch.gt(torch.len(c), 0):
+      input = torch.mul(a, c[0])
+    else:
+      input = a
+    da = (self).project_backward([dy], (self).unbiased([y], b2, F2), zs2, input, saved[0], W2, F2, at2, s2, K2, True)
+    if torch.gt(torch.len(c), 0):
+      dc = torch.sum(torch.mul(da, a), [-1], True, dtype=6)
+      da = torch.mul_(da, c[0])
+    else:
+      dc = torch.empty([0], dtype=6, device=ops.prim.device(x))
+    dys1 = annotate(List[Tensor], [])
+    for j in range(layers):
+      _0 = torch.append(dys1, torch.empty(torch.size(ys1[j]), dtype=ops.prim.dtype(x), device=ops.prim.device(x)))
+    dgate, dup = (self).gate_up(dys1, layers)
+    _1 = torch.mul(da, act, out=dup)
+    _2 = torch.silu_backward(torch.mul_(da, up), gate, grad_input=dgate)
+    dx = (self).project_backward(dys1, (self).unbiased(ys1, b1, F1), zs1, x, u1, W1, F1, at1, s1, K1, need_dx)
+    return (dx, dc)
+
+  # Returns the result, and what backward needs: r, y of a down with a gain, what `gated` returned behind its result.
   def feed_forward(self, h: Tensor, norms: List[Tensor], W1: List[Tensor], b1: List[Tensor], F1: List[Tensor], at1: List[int], s1: List[float], K1: List[Tensor], W2: List[Tensor], b2: List[Tensor], F2: List[Tensor], at2: List[int], s2: List[float], K2: List[Tensor], numbers: List[float], save: bool) -> List[Tensor]:
     h2 = torch.view(h, [-1, torch.size(h, -1)])
     n, r = (self).norm(h2, norms[0], numbers[0])
-    p1 = (self).project(n, W1, b1, F1, at1, s1, K1)
-    layers = torch.len(W1)
-    gate, up = (self).gate_up(p1, layers)
-    a = torch.mul_(torch.silu(gate), up)
-    p2 = (self).project(a, W2, b2, F2, at2, s2, K2)
+    g = (self).gated(n, annotate(List[Tensor], []), W1, b1, F1, at1, s1, K1, W2, b2, F2, at2, s2, K2)
     if torch.__and__((self).has_gain(F2), save):
-      y = p2[0]
+      y = g[0]
       result = torch.add(y, h2)
     else:
       y = torch.empty([0], dtype=ops.prim.dtype(h), device=ops.prim.device(h))
-      result = torch.add_(p2[0], h2)
+      result = torch.add_(g[0], h2)
     saved = [torch.view(result, torch.size(h))]
     if save:
       _0 = torch.append(saved, r)
-      _1 = torch.append(saved, p2[1])
-      _2 = torch.append(saved, y)
-      for i in range(torch.len(p1)):
-        _3 = torch.append(saved, p1[i])
-      for i in range(torch.sub(torch.len(p2), 2)):
-        _4 = torch.append(saved, p2[torch.add(i, 2)])
+      _1 = torch.append(saved, y)
+      for i in range(torch.sub(torch.len(g), 1)):
+        _2 = torch.append(saved, g[torch.add(i, 1)])
     else:
       pass
     return saved
@@ -46,31 +89,15 @@
     h2 = torch.view(h, [-1, hidden])
     dh = torch.view(dh3, [-1, hidden])
     r = saved[1]
-    u2 = saved[2]
-    layers = torch.len(W1)
-    ys1 = torch.slice(saved, 4, torch.add(4, layers), 1)
-    u1 = saved[torch.add(4, layers)]
-    zs1 = (self).zs_of(saved, torch.add(5, layers), F1, K1)
-    zs2 = (self).zs_of(saved, torch.add(torch.add(5, layers), torch.len(zs1)), F2, K2)
-    gate, up = (self).gate_up(ys1, layers)
-    act = torch.silu(gate)
-    a = torch.mul(act, up)
     if (self).has_gain(F2):
-      dyd = torch.clone(dh)
+      dy = torch.clone(dh)
     else:
-      dyd = dh
-    y2 = (self).unbiased([saved[3]], b2, F2)
-    da = (self).project_backward([dyd], y2, zs2, a, u2, W2, F2, at2, s2, K2, True)
-    dys1 = annotate(List[Tensor], [])
-    for j in range(layers):
-      _0 = torch.append(dys1, torch.empty(torch.size(ys1[j]), dtype=ops.prim.dtype(h), device=ops.prim.device(h)))
-    dgate, dup = (self).gate_up(dys1, layers)
-    _1 = torch.mul(da, act, out=dup)
-    _2 = torch.silu_backward(torch.mul_(da, up), gate, grad_input=dgate)
+      dy = dh
+    rest = torch.slice(saved, 3, torch.len(saved), 1)
     n = (self).normed(h2, r, norms[0])
-    dn = (self).project_backward(dys1, (self).unbiased(ys1, b1, F1), zs1, n, u1, W1, F1, at1, s1, K1, need_dx)
+    dn, _0 = (self).gated_backward(dy, saved[2], n, annotate(List[Tensor], []), rest, W1, b1, F1, at1, s1, K1, W2, b2, F2, at2, s2, K2, need_dx)
     if need_dx:
-      _3 = torch.add_(dh, (self).norm_backward(dn, h2, r, norms[0]))
+      _1 = torch.add_(dh, (self).norm_backward(dn, h2, r, norms[0]))
     else:
       pass
     return dh3

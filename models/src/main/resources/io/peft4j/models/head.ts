@@ -32,3 +32,19 @@
     dh = torch.zeros(torch.size(h2), dtype=ops.prim.dtype(h), device=ops.prim.device(h))
     _3 = torch.index_copy_(dh, 0, rows, torch.to((self).norm_backward(n, x, r, norms[0]), ops.prim.dtype(h)))
     return [losses, torch.view(dh, torch.size(h))]
+
+  # The losses (N), float32, alone.
+  def head_losses(self, h: Tensor, rows: Tensor, targets: Tensor, norms: List[Tensor], W: List[Tensor], b: List[Tensor], F: List[Tensor], at: List[int], s: List[float], chunk: List[int], numbers: List[float]) -> Tensor:
+    x = torch.index_select(torch.view(h, [-1, torch.size(h, -1)]), 0, rows)
+    n, r = (self).norm(x, norms[0], numbers[0])
+    count = torch.size(x, 0)
+    size = chunk[0]
+    losses = torch.empty([count], dtype=6, device=ops.prim.device(h))
+    for i in range(torch.floordiv(torch.sub(torch.add(count, size), 1), size)):
+      start = torch.mul(i, size)
+      length = ops.prim.min(size, torch.sub(count, start))
+      p = (self).project(torch.narrow(n, 0, start, length), W, b, F, at, s, annotate(List[Tensor], []))
+      lp = torch.log_softmax(torch.to(p[0], 6), -1)
+      target = torch.unsqueeze(torch.narrow(targets, 0, start, length), 1)
+      _0 = torch.neg(torch.squeeze(torch.gather(lp, 1, target), 1), out=torch.narrow(losses, 0, start, length))
+    return losses

@@ -61,6 +61,7 @@ class FamilyAdapterGoldenTest {
             NDArray ids = base.array("input_ids");
             assertClose("on", logits(model, ids), golden.floats("logits"), Golden.LOGITS);
             double[] sums = model.rowLosses(ids, ids);
+            assertThat(model.wasByLayerKernels()).isTrue();
             assertThat((sums[0] + sums[1]) / 14)
                     .isCloseTo(golden.floats("loss")[0], within(Golden.LOSS));
             assertGreedy(model, golden.longs("greedy"));
@@ -129,6 +130,7 @@ class FamilyAdapterGoldenTest {
                 AdaptedModel adapted = load(model, adapter)) {
             NDArray ids = base.array("input_ids");
             model.backward(ids, ids, 14);
+            assertThat(model.wasByLayerKernels()).isTrue();
             long expected = golden.names().stream().filter(n -> n.startsWith("grad.")).count();
             assertThat((long) adapted.adapter().parameters().size()).isEqualTo(expected);
             adapted.adapter()

@@ -6,8 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import com.google.gson.JsonObject;
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.adapters.Adapters;
+import io.peft4j.safetensors.Dtype;
 import io.peft4j.torch.TorchRuntime;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -20,9 +22,9 @@ class GradientCheckpointingTest {
 
     private static Map<String, float[]> gradients(
             CausalLm model, AdaptedModel adapted, @Nullable NDArray mask, NDManager scope) {
-        NDArray ids = LayerKernelsTest.ids(scope);
+        NDArray ids = TinyModels.ids(scope);
         TorchRuntime.seed(5);
-        model.backward(ids, mask, LayerKernelsTest.labels(scope, ids, mask), 10);
+        model.backward(ids, mask, TinyModels.labels(scope, ids, mask), 10);
         assertThat(model.wasByLayerKernels()).isTrue();
         return TrainingGradientTest.takeGradients(adapted.adapter().parameters());
     }
@@ -42,19 +44,21 @@ class GradientCheckpointingTest {
         "openelm,lora,0,true",
         "openelm,dora,0.3,false",
         "openelm,lora,0.3,false",
-        "openelm,dora,0,true"
+        "openelm,dora,0,true",
+        "mixtral,lora,0.3,true",
+        "mixtral,dora,0,false"
     })
     void gradientsAreTheSameBitForBit(
             String family, String method, double dropout, boolean padded) {
-        try (CausalLm model = LayerKernelsTest.model(family);
+        try (CausalLm model = TinyModels.model(family);
                 AdaptedModel adapted =
                         Adapters.attach(
                                 model.block(),
-                                LayerKernelsTest.config(method, dropout, "all-linear"),
+                                TinyAdapters.config(method, dropout, "all-linear"),
                                 1);
                 NDManager scope = NDManager.newBaseManager()) {
             TrainingGradientTest.randomise(model, adapted);
-            NDArray mask = padded ? LayerKernelsTest.mask(scope) : null;
+            NDArray mask = padded ? TinyModels.mask(scope) : null;
             Map<String, float[]> kept = gradients(model, adapted, mask, scope);
             model.useGradientCheckpointing(true);
             assertThat(model.usesGradientCheckpointing()).isTrue();
@@ -63,8 +67,8 @@ class GradientCheckpointingTest {
             again.forEach((name, values) -> assertThat(values).as(name).isEqualTo(kept.get(name)));
             if (dropout > 0) { // or the seeds would prove nothing
                 TorchRuntime.seed(6);
-                NDArray ids = LayerKernelsTest.ids(scope);
-                model.backward(ids, mask, LayerKernelsTest.labels(scope, ids, mask), 10);
+                NDArray ids = TinyModels.ids(scope);
+                model.backward(ids, mask, TinyModels.labels(scope, ids, mask), 10);
                 Map<String, float[]> other =
                         TrainingGradientTest.takeGradients(adapted.adapter().parameters());
                 String name = kept.keySet().iterator().next();
@@ -74,15 +78,31 @@ class GradientCheckpointingTest {
     }
 
     @Test
+    void theRoutersBalanceCountsALayerOnce() {
+        JsonObject json = TinyModels.json("mixtral");
+        json.addProperty("output_router_logits", true);
+        json.addProperty("router_aux_loss_coef", 0.5);
+        try (CausalLm model = TinyModels.model(json, Dtype.F32);
+                AdaptedModel adapted = TinyAdapters.attach(model, "lora", 0, "all-linear");
+                NDManager scope = NDManager.newBaseManager()) {
+            Map<String, float[]> kept = gradients(model, adapted, null, scope);
+            model.useGradientCheckpointing(true);
+            Map<String, float[]> again = gradients(model, adapted, null, scope);
+            assertThat(kept.keySet()).anyMatch(name -> name.contains(".gate."));
+            again.forEach((name, values) -> assertThat(values).as(name).isEqualTo(kept.get(name)));
+        }
+    }
+
+    @Test
     void aModelThatAutogradTrainsSaysThatItCannot() {
-        try (CausalLm model = LayerKernelsTest.model("llama")) {
+        try (CausalLm model = TinyModels.model("llama")) {
             model.block().freezeParameters(false);
             assertThat(model.canUseLayerKernels()).isFalse();
             assertThat(model.stepMemory(2, 9)).isEmpty();
             model.block().freezeParameters(true);
             try (AdaptedModel adapted =
                     Adapters.attach(
-                            model.block(), LayerKernelsTest.config("lora", 0, "all-linear"), 1)) {
+                            model.block(), TinyAdapters.config("lora", 0, "all-linear"), 1)) {
                 assertThat(adapted.summary().trainable()).isPositive();
                 assertThat(model.canUseLayerKernels()).isTrue();
                 model.useLayerKernels(false);
@@ -93,10 +113,10 @@ class GradientCheckpointingTest {
 
     @Test
     void aRowOfOneTokenIsNoSpecialCase() {
-        try (CausalLm model = LayerKernelsTest.model("llama");
+        try (CausalLm model = TinyModels.model("llama");
                 AdaptedModel adapted =
                         Adapters.attach(
-                                model.block(), LayerKernelsTest.config("lora", 0, "q_proj"), 1);
+                                model.block(), TinyAdapters.config("lora", 0, "q_proj"), 1);
                 NDManager scope = NDManager.newBaseManager()) {
             assertThat(adapted.summary().sites()).hasSize(2);
             model.useGradientCheckpointing(true);

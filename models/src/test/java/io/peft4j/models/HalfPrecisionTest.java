@@ -115,6 +115,7 @@ class HalfPrecisionTest {
                     int labels = batch.length * (batch[0].length - 1);
                     results.logits().add(model.logits(scope, ids, null).toFloatArray());
                     double[] losses = model.backward(ids, ids, labels);
+                    assertThat(model.wasByLayerKernels()).isTrue();
                     results.losses().add(Arrays.stream(losses).sum() / labels);
                     results.gradients().add(takeGradients(adapted));
                 }

@@ -87,8 +87,8 @@ class StepMemoryTest {
         "openelm,dora,0.3,F32"
     })
     void whatIsKeptIsToldToTheByte(String family, String method, double dropout, Dtype type) {
-        AdapterConfig adapter = LayerKernelsTest.config(method, dropout, "all-linear");
-        ModelConfig config = LayerKernelsTest.modelConfig(family);
+        AdapterConfig adapter = TinyAdapters.config(method, dropout, "all-linear");
+        ModelConfig config = ModelConfig.of(TinyModels.json(family), family);
         try (CausalLm model = CausalLm.create(config, Device.cpu(), type, 7);
                 AdaptedModel adapted = Adapters.attach(model.block(), adapter, 1)) {
             adapted.adapter().parameters().values().forEach(p -> p.freeze(false));
@@ -109,9 +109,24 @@ class StepMemoryTest {
         }
     }
 
+    /** How many tokens each expert gets is not known before. */
+    @Test
+    void ofAMixtureOfExpertsItIsNotTold() {
+        ModelConfig config = ModelConfig.of(TinyModels.json("mixtral"), "mixtral");
+        try (CausalLm model = CausalLm.create(config, Device.cpu(), 7);
+                AdaptedModel adapted =
+                        Adapters.attach(
+                                model.block(), TinyAdapters.config("lora", 0, "all-linear"), 1)) {
+            adapted.adapter().parameters().values().forEach(p -> p.freeze(false));
+            assertThat(config.hasLayerKernels()).isTrue();
+            assertThat(model.canUseLayerKernels()).isTrue();
+            assertThat(model.stepMemory(ROWS, LENGTH)).isEmpty();
+        }
+    }
+
     @Test
     void belowTheFirstAdaptedLayerNothingIsKept() {
-        ModelConfig config = LayerKernelsTest.modelConfig("llama");
+        ModelConfig config = ModelConfig.of(TinyModels.json("llama"), "llama");
         LowRankShape shape = new LowRankShape(3, false, false);
         List<Long> kept = new ArrayList<>();
         for (String layer : new String[] {"0", "1"}) {

@@ -70,6 +70,7 @@ class ExpertStepsGoldenTest {
                     config(),
                     output,
                     new Recorder());
+            assertThat(model.wasByLayerKernels()).isTrue();
             Set<String> onlyAtFirst = new TreeSet<>();
             Set<String> onlyThen = new TreeSet<>();
             Set<String> never = new TreeSet<>();

@@ -59,6 +59,7 @@ class FamilyTrainingGoldenTest {
                     config,
                     output,
                     recorder);
+            assertThat(model.wasByLayerKernels()).isTrue();
         }
         try (SafetensorsFile golden =
                         SafetensorsFile.open(directory.resolve("golden.safetensors"));
