@@ -84,10 +84,13 @@ class HalfPrecisionTest {
         assertThat(gradients).as("gradients").isBetween(LEAST, MARGIN * peer.gradients());
     }
 
-    /** Root mean square over the batches of the relative distances. */
+    /**
+     * The median over the batches of the relative distances: a token that is sent to other experts
+     * changes its batch by far more than all the rest.
+     */
     private static double distance(List<float[]> some, List<float[]> exact) {
-        double sum = 0;
-        for (int i = 0; i < exact.size(); i++) {
+        double[] ratios = new double[exact.size()];
+        for (int i = 0; i < ratios.length; i++) {
             double difference = 0;
             double whole = 0;
             for (int j = 0; j < exact.get(i).length; j++) {
@@ -95,9 +98,10 @@ class HalfPrecisionTest {
                 difference += one * one;
                 whole += (double) exact.get(i)[j] * exact.get(i)[j];
             }
-            sum += difference / whole;
+            ratios[i] = Math.sqrt(difference / whole);
         }
-        return Math.sqrt(sum / exact.size());
+        Arrays.sort(ratios);
+        return (ratios[ratios.length / 2] + ratios[(ratios.length - 1) / 2]) / 2;
     }
 
     private static Results run(String adapter, Dtype type) throws IOException {
