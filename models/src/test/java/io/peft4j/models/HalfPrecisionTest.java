@@ -33,6 +33,13 @@ class HalfPrecisionTest {
     /** What rounding of another order may cost beyond the peers'. */
     private static final double MARGIN = 1.3;
 
+    /**
+     * The same for experts: in a third of the batches some token may be sent elsewhere here and not
+     * there, which moves the median among the others up. Measured: 1.47 for DoRA's gradients in
+     * float16, with such a token in two batches of six (0.1 instead of 0.007).
+     */
+    private static final double MARGIN_OF_EXPERTS = 1.6;
+
     /** Less would mean that it was float32 after all. */
     private static final double LEAST = 1e-3;
 
@@ -80,8 +87,9 @@ class HalfPrecisionTest {
         Results half = run(peer.adapter(), peer.type());
         double logits = distance(half.logits(), exact.logits());
         double gradients = distance(half.gradients(), exact.gradients());
-        assertThat(logits).as("logits").isBetween(LEAST, MARGIN * peer.logits());
-        assertThat(gradients).as("gradients").isBetween(LEAST, MARGIN * peer.gradients());
+        double margin = peer.adapter().startsWith("mixtral") ? MARGIN_OF_EXPERTS : MARGIN;
+        assertThat(logits).as("logits").isBetween(LEAST, margin * peer.logits());
+        assertThat(gradients).as("gradients").isBetween(LEAST, margin * peer.gradients());
     }
 
     /**
