@@ -4,7 +4,8 @@
     python make_half.py [--out FILE]
 
 For the tiny models and their adapters, the relative distance ||x16 - x32|| / ||x32|| of the logits and of all
-adapters' gradients together, root mean square over the batches. The base and the activations are bfloat16 or float16,
+adapters' gradients together, the median over the batches: a token that one rounding sends to other experts changes its
+batch by far more than all the rest, and which tokens are sent elsewhere is chance. The base and the activations are bfloat16 or float16,
 the adapters float32, which is PEFT's default; "cast" is the same with the adapters in 16 bits too.
 """
 import argparse, json, os, sys
@@ -48,7 +49,7 @@ def measure(family, adapter, batches, dtype, cast):
 
 def distance(some, exact):
     ratios = torch.stack([(x - y).norm() / y.norm() for x, y in zip(some, exact)])
-    return round(ratios.square().mean().sqrt().item(), 6)
+    return round(ratios.quantile(0.5).item(), 6)
 
 
 def main():

@@ -63,7 +63,7 @@ class ExpertLayoutsTest {
 
     private static void assertGivesPeftsLogits(String name, Path adapter) throws IOException {
         try (Golden golden = Golden.open("experts/" + name + "/golden.safetensors")) {
-            assertClose(name, logits(adapter), golden.floats("logits"), 1e-5);
+            assertClose(name, logits(adapter), golden.floats("logits"), Golden.LOGITS);
         }
     }
 
