@@ -35,6 +35,8 @@ import picocli.CommandLine.Option;
         })
 public final class SwitchingBenchmark implements Callable<Integer> {
 
+    private static final String COPY = "copy the weights";
+    private static final String COPY_OVER = "copy them over others";
     private static final int READ_BYTES = 1 << 20;
 
     @Option(names = "--model", description = "shape")
@@ -131,12 +133,10 @@ public final class SwitchingBenchmark implements Callable<Integer> {
             List<NDArray> copies = new ArrayList<>();
             weights.forEach(weight -> copies.add(Tensors.clone(scope, weight)));
             new Rounds(method)
-                    .add(
-                            "copy the weights",
-                            "copy the weights",
-                            () -> Rounds.time(() -> copy(weights, copies)))
-                    .add("merge", "copy the weights", () -> Rounds.time(adapted::merge))
-                    .add("unmerge", "copy the weights", () -> Rounds.time(adapted::unmerge))
+                    .add(COPY, COPY, () -> copyAnew(scope, weights))
+                    .add(COPY_OVER, COPY_OVER, () -> Rounds.time(() -> copy(weights, copies)))
+                    .add("merge", COPY, () -> Rounds.time(adapted::merge))
+                    .add("unmerge", COPY_OVER, () -> Rounds.time(adapted::unmerge))
                     .run(rounds)
                     .print();
         }
@@ -148,6 +148,15 @@ public final class SwitchingBenchmark implements Callable<Integer> {
             throw new IllegalStateException("no weight at " + path);
         }
         return weight;
+    }
+
+    /** Copies into new memory, as a merge does that can be undone. */
+    private static double copyAnew(NDManager parent, List<NDArray> weights) {
+        try (NDManager scope = parent.newSubManager()) {
+            long start = System.nanoTime();
+            weights.forEach(weight -> Tensors.clone(scope, weight));
+            return (System.nanoTime() - start) / 1e9;
+        }
     }
 
     private static void copy(List<NDArray> weights, List<NDArray> copies) {

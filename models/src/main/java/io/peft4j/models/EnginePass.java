@@ -25,27 +25,77 @@ final class EnginePass implements AutoCloseable {
     private final List<StagePass> stages;
     private final HeadStage head;
     private final GroupUpdates headUpdates;
+    private final Runnable onClose;
 
     EnginePass(List<StagePass> stages, HeadStage head, GroupUpdates headUpdates) {
+        this(
+                stages,
+                head,
+                headUpdates,
+                () -> {
+                    stages.forEach(StagePass::close);
+                    headUpdates.close();
+                });
+    }
+
+    private EnginePass(
+            List<StagePass> stages, HeadStage head, GroupUpdates headUpdates, Runnable onClose) {
         this.stages = stages;
         this.head = head;
         this.headUpdates = headUpdates;
+        this.onClose = onClose;
+    }
+
+    /** Returns this pass, which someone else frees and is told when it has been used. */
+    EnginePass closing(Runnable used) {
+        return new EnginePass(stages, head, headUpdates, used);
     }
 
     /** Computes the last hidden states (B, S, H), after the last norm. */
     NDArray hidden(NDManager owner, LayerPass pass, NDArray table, NDArray ids) {
+        try (TorchValue h = layers(pass, table, ids);
+                TorchValue numbers = head.numbers(0);
+                TorchValue normed =
+                        pass.kernels().infer("last_norm", h, head.tensors().norms(), numbers)) {
+            return normed.tensor(owner);
+        }
+    }
+
+    /** Computes the logits (B, V), float32, that follow the last column. */
+    NDArray lastLogits(NDManager owner, LayerPass pass, NDArray table, NDArray ids) {
+        StageTensors base = head.tensors();
+        try (TorchValue h = layers(pass, table, ids);
+                TorchValue numbers = head.numbers(0);
+                TorchValue logits =
+                        pass.kernels()
+                                .infer(
+                                        "last_logits",
+                                        h,
+                                        base.norms(),
+                                        base.weights(0),
+                                        base.biases(0),
+                                        headUpdates.tensors(),
+                                        headUpdates.layers(),
+                                        headUpdates.numbers(),
+                                        numbers)) {
+            return logits.tensor(owner);
+        }
+    }
+
+    /** Computes what the last stage gives; close it. */
+    private TorchValue layers(LayerPass pass, NDArray table, NDArray ids) {
         TorchValue h = embed(pass, table, ids);
+        boolean complete = false;
         try {
             for (StagePass stage : stages) {
                 h = replace(h, output(stage.forward(pass, h, false)));
             }
-            try (TorchValue numbers = head.numbers(0);
-                    TorchValue normed =
-                            pass.kernels().infer("last_norm", h, head.tensors().norms(), numbers)) {
-                return normed.tensor(owner);
-            }
+            complete = true;
+            return h;
         } finally {
-            h.close();
+            if (!complete) {
+                h.close();
+            }
         }
     }
 
@@ -186,8 +236,7 @@ final class EnginePass implements AutoCloseable {
 
     @Override
     public void close() {
-        stages.forEach(StagePass::close);
-        headUpdates.close();
+        onClose.run();
     }
 
     /**

@@ -50,6 +50,7 @@ public enum MatrixProduct {
                                     product.text,
                                     "norm.ts",
                                     "projection.ts",
+                                    "prepared.ts",
                                     "attention.ts",
                                     "feed_forward.ts",
                                     "head.ts",

@@ -32,3 +32,9 @@
     dh = torch.zeros(torch.size(h2), dtype=ops.prim.dtype(h), device=ops.prim.device(h))
     _3 = torch.index_copy_(dh, 0, rows, torch.to((self).norm_backward(n, x, r, norms[0]), ops.prim.dtype(h)))
     return [losses, torch.view(dh, torch.size(h))]
+
+  # Logits (B, V), float32, of the last tokens of h (B, S, H): what comes after them.
+  def last_logits(self, h: Tensor, norms: List[Tensor], W: List[Tensor], b: List[Tensor], F: List[Tensor], at: List[int], s: List[float], numbers: List[float]) -> Tensor:
+    x = torch.contiguous(torch.select(h, 1, -1))
+    n, _0 = (self).norm(x, norms[0], numbers[0])
+    return torch.to((self).project(n, W, b, F, at, s, annotate(List[Tensor], []))[0], 6)
