@@ -28,14 +28,24 @@ final class Activations {
     AdapterScope open(ActiveSet active) {
         AdapterScope scope = new AdapterScope(active, this);
         scopes.get().push(scope);
-        openScopes.incrementAndGet();
+        opened();
         return scope;
+    }
+
+    /** Counts a choice of adapters that is made, in a scope or for rows. */
+    void opened() {
+        openScopes.incrementAndGet();
+    }
+
+    /** Counts one that has ended. */
+    void closed() {
+        openScopes.decrementAndGet();
     }
 
     /** Ends a scope of this thread. */
     void close(AdapterScope scope) {
         scopes.get().remove(scope);
-        openScopes.decrementAndGet();
+        closed();
         scope.active().release();
     }
 

@@ -15,6 +15,7 @@ final class ActiveSet {
 
     private final List<Adapter> adapters;
     private final Map<Object, List<Attachment>> attachments = new LinkedHashMap<>();
+    private final List<Parameter> sources;
 
     ActiveSet(List<Adapter> adapters) {
         this.adapters = List.copyOf(adapters);
@@ -33,6 +34,24 @@ final class ActiveSet {
                         requireOneReplacement(at(use, parameter));
                     }
                 });
+        sources = readSources();
+    }
+
+    private List<Parameter> readSources() {
+        List<Parameter> all = new ArrayList<>();
+        for (Adapter adapter : adapters) {
+            all.addAll(adapter.shared().values());
+            for (Attachment attachment : adapter.attachments()) {
+                all.add(attachment.weight().parameter());
+                all.addAll(attachment.state().parameters().values());
+            }
+        }
+        return List.copyOf(all);
+    }
+
+    /** What the effective weights are computed from: adapted weights and adapters' parameters. */
+    List<Parameter> sources() {
+        return sources;
     }
 
     /** Copies that replace a weight do not add up as low-rank updates do. */

@@ -2,12 +2,10 @@ package io.peft4j.adapters;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import io.peft4j.torch.BFloat16;
-import io.peft4j.torch.GradMode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -107,6 +105,40 @@ public final class AdaptedModel implements AutoCloseable {
     }
 
     /**
+     * Lists what the adapters of a pass are computed from, for an {@link AdapterHost} that prepares
+     * what they add and keeps it: while none of these has become another array or was written to,
+     * {@link AdaptableLinear#lowRankUpdates} stay what they were.
+     *
+     * @param store a store of {@link #store} or of {@link RowAdapters}, or any other
+     * @return the adapters' parameters and the weights that they change; none if no adapter is in
+     *     effect
+     */
+    public static List<Parameter> sources(ParameterStore store) {
+        return store instanceof AdaptedStore adapted ? adapted.sources() : List.of();
+    }
+
+    /**
+     * Chooses an adapter for each row of a batch, whatever is active elsewhere, as PEFT's {@code
+     * adapter_names} does; for an {@link AdapterHost}. The adapters outlive their deletion until
+     * the choice is closed, and nothing can be merged meanwhile.
+     *
+     * @param names an adapter for each row, or {@link RowAdapters#BASE} for none
+     * @return the choice; close it
+     * @throws IllegalArgumentException if a name is unknown
+     * @throws IllegalStateException if an adapter is merged, so that the weights are not the base's
+     */
+    public synchronized RowAdapters forRows(List<String> names) {
+        requireUnmerged("choosing adapters");
+        Map<String, ActiveSet> sets = new LinkedHashMap<>();
+        for (String name : names) {
+            if (!sets.containsKey(name)) {
+                sets.put(name, name.equals(RowAdapters.BASE) ? ActiveSet.NONE : setOf(name));
+            }
+        }
+        return new RowAdapters(names, sets, activations);
+    }
+
+    /**
      * Returns the adapted model.
      *
      * @return the block whose forward has the adapters in effect
@@ -130,7 +162,7 @@ public final class AdaptedModel implements AutoCloseable {
         requireNew(name);
         Adapter adapter = create(name, config, seed);
         try {
-            adapter.attachments().forEach(AdaptedModel::requireDropoutActs);
+            adapter.attachments().forEach(AdapterCreation::requireDropoutActs);
             adapter.provenanceLog().created(seed);
         } catch (RuntimeException e) {
             adapter.delete();
@@ -181,78 +213,7 @@ public final class AdaptedModel implements AutoCloseable {
     }
 
     private Adapter create(String name, AdapterConfig config, long seed) {
-        BaseModel layout = new BaseModel(base); // as it is now: a head may have been untied
-        List<BaseWeight> weights = layout.select(config);
-        NDManager owner = weights.get(0).array().getManager().newSubManager();
-        List<Attachment> attachments = new ArrayList<>();
-        Map<String, Parameter> shared = new LinkedHashMap<>();
-        try (GradMode off = GradMode.disabled()) {
-            List<Site> sites = weights.stream().map(BaseWeight::site).toList();
-            AdapterFactory factory = config.begin(sites, owner, seed);
-            factory.shared().forEach((key, p) -> shared.put(AdapterFiles.sharedKey(key), p));
-            for (BaseWeight weight : weights) {
-                attachments.add(attach(config, factory, weight, owner, seed));
-                AdapterState bias = factory.createBias(weight.site(), owner);
-                if (bias != null) {
-                    String prefix = AdapterFiles.prefix(weight.site().path());
-                    attachments.add(new Attachment(layout.bias(weight), bias, prefix, false));
-                }
-            }
-            new OwnParameters(layout, config, weights).attach(owner, attachments::add);
-        } catch (RuntimeException | Error e) {
-            attachments.forEach(attachment -> attachment.state().close());
-            owner.close();
-            throw e;
-        }
-        return new Adapter(
-                name,
-                config,
-                owner,
-                shared,
-                attachments,
-                new ProvenanceLog(name, config, this::baseFingerprint),
-                base);
-    }
-
-    private static Attachment attach(
-            AdapterConfig config,
-            AdapterFactory factory,
-            BaseWeight weight,
-            NDManager owner,
-            long seed) {
-        Site site = weight.site();
-        long siteSeed = 31 * seed + site.path().hashCode(); // String.hashCode is specified
-        try (NDManager scope = owner.newSubManager()) {
-            NDArray array = weight.array();
-            boolean wide = array.getDataType() == DataType.FLOAT32;
-            NDArray matrix = wide ? weight.matrix(scope, array) : weight.float32Matrix(scope);
-            AdapterState state = factory.create(site, matrix, owner, siteSeed);
-            boolean kept = config.ensureWeightTying() && !site.tiedTo().isEmpty();
-            if (kept && state.tiedKeys().isEmpty()) {
-                state.close();
-                throw new AdapterConfigException(
-                        "ensure_weight_tying: an adapter of method "
-                                + config.method()
-                                + " on "
-                                + site.path()
-                                + " cannot be kept tied to "
-                                + String.join(", ", site.tiedTo())
-                                + "; leave ensure_weight_tying off, or use another method");
-            }
-            return new Attachment(weight, state, AdapterFiles.prefix(site.path()), kept);
-        }
-    }
-
-    /** A saved adapter may have such a dropout: it can be used and merged, only not trained. */
-    private static void requireDropoutActs(Attachment attachment) {
-        double dropout = attachment.state().dropout();
-        if (dropout > 0 && attachment.weight().site().kind() != Site.Kind.LINEAR) {
-            throw new AdapterConfigException(
-                    attachment.path()
-                            + " is adapted through its weight, where dropout "
-                            + dropout
-                            + " cannot act on the input; set dropout 0 for an adapter of it");
-        }
+        return new AdapterCreation(base, config, seed).create(name, this::baseFingerprint);
     }
 
     private void register(Adapter adapter) {

@@ -267,6 +267,11 @@ final class AdaptedStore extends ParameterStore {
         return active.all().size();
     }
 
+    /** What all that adapters change is computed from. */
+    List<Parameter> sources() {
+        return active.sources();
+    }
+
     /**
      * Tells what adapters add to a linear layer; null if they do something else to it, or to its
      * bias.

@@ -103,6 +103,19 @@ public interface AdapterState extends AutoCloseable {
     }
 
     /**
+     * Writes what {@link #effectiveWeight} gives over the frozen weight, without making it whole.
+     *
+     * @param weight the frozen weight as a matrix (out, in), of any floating-point type, whose
+     *     memory it is
+     * @param store where parameters are read from
+     * @param write false to compute what would change, and leave the weight as it is
+     * @return what changed; null if the method has no such form for this state
+     */
+    default @Nullable WeightChange mergeInto(NDArray weight, ParameterStore store, boolean write) {
+        return null;
+    }
+
+    /**
      * Tells whether the fast forms take a base of any floating-point type: float32, float16,
      * bfloat16 or float64. The parameters are float32 all the same. DJL's own operations on
      * bfloat16 may end the process (see {@link io.peft4j.torch.BFloat16}), so these forms are

@@ -10,6 +10,7 @@ import io.peft4j.torch.Tensors;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Effective weights written over base weights, and the originals that undo it. Each effective
@@ -93,6 +94,31 @@ final class Merge {
     /** Computes the effective weight and, if asked, writes it; throws if it is not finite. */
     private static MergeReport.SiteChange write(List<Attachment> together, boolean write) {
         BaseWeight base = together.get(0).weight();
+        WeightChange change = inPlace(together, write);
+        if (change == null) {
+            change = whole(together, write);
+        }
+        if (!change.finite()) {
+            throw new NonFiniteMergeException(base.site().path());
+        }
+        return new MergeReport.SiteChange(base.site().path(), change.largest(), change.relative());
+    }
+
+    private static @Nullable WeightChange inPlace(List<Attachment> together, boolean write) {
+        Attachment only = together.get(0);
+        Site site = only.weight().site();
+        if (together.size() > 1 || site.kind() != Site.Kind.LINEAR || site.transposed()) {
+            return null;
+        }
+        NDArray weight = only.weight().array();
+        try (NDManager scope = weight.getManager().newSubManager()) {
+            NDArray matrix = only.weight().matrix(scope, weight);
+            return only.state().mergeInto(matrix, new ParameterStore(scope, false), write);
+        }
+    }
+
+    private static WeightChange whole(List<Attachment> together, boolean write) {
+        BaseWeight base = together.get(0).weight();
         NDArray weight = base.array();
         try (NDManager scope = weight.getManager().newSubManager()) {
             ParameterStore store = new ParameterStore(scope, false);
@@ -101,16 +127,14 @@ final class Merge {
             NDArray change = after.sub(before);
             double norm = change.norm().getFloat();
             if (!Double.isFinite(norm)) {
-                throw new NonFiniteMergeException(base.site().path());
+                return new WeightChange(norm, norm, norm, false);
             }
             double largest = change.abs().max().getFloat();
             double whole = before.norm().getFloat();
-            // a weight of zeros, as a new bias is, changes by as much as there is afterwards
-            double relative = norm == 0 ? 0 : norm / (whole == 0 ? norm : whole);
             if (write) {
                 Tensors.copy(after, weight);
             }
-            return new MergeReport.SiteChange(base.site().path(), largest, relative);
+            return new WeightChange(largest, norm, whole, true);
         }
     }
 

@@ -4,6 +4,7 @@ import ai.djl.Device;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.peft4j.adapters.AdaptedModel;
+import io.peft4j.adapters.AdapterConfig;
 import io.peft4j.adapters.Adapters;
 import io.peft4j.adapters.Site;
 import io.peft4j.dora.DoraConfig;
@@ -52,9 +53,16 @@ final class Preparation {
         }
         try (CausalLm model = CausalLm.create(config(name), Device.cpu(), SEED)) {
             model.save(model(name), Dtype.F32);
-            save(model, settings(LoraConfig.builder(), model).build(), adapter(name, "lora"));
-            save(model, settings(DoraConfig.builder(), model).build(), adapter(name, "dora"));
+            save(model, config("lora", model), adapter(name, "lora"));
+            save(model, config("dora", model), adapter(name, "dora"));
         }
+    }
+
+    /** Returns the settings of an adapter on all linear layers. */
+    AdapterConfig config(String method, CausalLm model) {
+        return method.equals("dora")
+                ? settings(DoraConfig.builder(), model).build()
+                : settings(LoraConfig.builder(), model).build();
     }
 
     private static <T extends LowRankConfig.Builder<T>> T settings(T builder, CausalLm model) {
@@ -75,7 +83,7 @@ final class Preparation {
                 .toArray(String[]::new);
     }
 
-    private static void save(CausalLm model, LowRankConfig config, Path target) throws IOException {
+    private static void save(CausalLm model, AdapterConfig config, Path target) throws IOException {
         try (AdaptedModel adapted = Adapters.attach(model.block(), config, SEED)) {
             adapted.save(target);
         }

@@ -11,6 +11,7 @@ import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterStore;
 import io.peft4j.adapters.LowRankUpdate;
 import io.peft4j.adapters.Site;
+import io.peft4j.adapters.WeightChange;
 import io.peft4j.lora.LowRankPair;
 import io.peft4j.lora.LowRankState;
 import io.peft4j.torch.DropoutMask;
@@ -18,6 +19,7 @@ import io.peft4j.torch.Tensors;
 import io.peft4j.torch.TextModule;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -36,7 +38,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class DoraState extends LowRankState {
 
-    static final TextModule KERNELS = TextModule.resource(DoraState.class, "dora.ts");
+    static final TextModule KERNELS =
+            TextModule.resource(DoraState.class, "dora.ts", "/io/peft4j/lora/merge.ts");
 
     private final NDArray squaredNorm;
     private final NDArray scale;
@@ -138,6 +141,12 @@ final class DoraState extends LowRankState {
             update.attach(scope);
             return KERNELS.call(owner, "update", base, update, gain);
         }
+    }
+
+    @Override
+    public @Nullable WeightChange mergeInto(NDArray weight, ParameterStore store, boolean write) {
+        NDArray m = store.getValue(magnitude, weight.getDevice(), false);
+        return pair().mergeInto(KERNELS, weight, List.of(m), store, write);
     }
 
     @Override

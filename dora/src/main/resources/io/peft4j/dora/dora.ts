@@ -1,26 +1,33 @@
-  # The square of each row's norm of w (out, in), float32, in chunks of rows: w may be large.
-  # The sum of a view, such as an embedding's, would round otherwise than that of its copy.
+  # The square of each row's norm of w (out, in), float32, in blocks of rows: w may be large, and of low precision.
+  # The norm of a view, such as an embedding's, would round otherwise than that of its copy.
   def squared_row_norm(self, w: Tensor) -> Tensor:
     rows = torch.size(w, 0)
     out = torch.empty([rows], dtype=6, device=ops.prim.device(w))
-    for i in range(torch.floordiv(torch.add(rows, 255), 256)):
-      start = torch.mul(i, 256)
-      count = ops.prim.min(256, torch.sub(rows, start))
+    block = ops.prim.max(1, torch.floordiv(1048576, ops.prim.max(1, torch.size(w, 1))))
+    for i in range(torch.floordiv(torch.sub(torch.add(rows, block), 1), block)):
+      start = torch.mul(i, block)
+      count = ops.prim.min(block, torch.sub(rows, start))
       part = torch.contiguous(torch.to(torch.narrow(w, 0, start, count), 6))
-      _ = torch.copy_(torch.narrow(out, 0, start, count), torch.sum(torch.square(part), [1]))
+      _ = torch.square_(torch.linalg_vector_norm(part, 2, [1], out=torch.narrow(out, 0, start, count)))
     return out
 
   # |w + s b a| per row, without w + s b a, of w (out, in), a (rank, in) and b (out, rank) or kernels with more axes:
   # |w|^2 + 2 s rowsum((w a^T) * b) + s^2 rowsum((b (a a^T)) * b)
-  # A constant in backward. A row of zeros keeps a divisor that is not zero.
+  # A constant in backward. A row of zeros keeps a divisor that is not zero. With b = 0, as at the start, it is |w|.
   def row_norm(self, w: Tensor, w2: Tensor, a: Tensor, b: Tensor, scaling: Tensor) -> Tensor:
     s = float(scaling)
     af = torch.flatten(torch.detach(a), 1)
     bf = torch.flatten(torch.detach(b), 1)
+    if bool(torch.any(bf)):
+      n2 = (self).squared_norm_of_sum(w, w2, af, bf, s)
+    else:
+      n2 = w2
+    return torch.sqrt(torch.clamp_min(n2, 1e-24))
+
+  def squared_norm_of_sum(self, w: Tensor, w2: Tensor, af: Tensor, bf: Tensor, s: float) -> Tensor:
     cross = torch.sum(torch.mul(torch.to(torch.linear(w, torch.to(af, ops.prim.dtype(w))), 6), bf), [1])
     own = torch.sum(torch.mul(torch.mm(bf, torch.mm(af, torch.t(af))), bf), [1])
-    n2 = torch.add(torch.add(w2, cross, alpha=torch.mul(2., s)), own, alpha=torch.mul(s, s))
-    return torch.sqrt(torch.clamp_min(n2, 1e-24))
+    return torch.add(torch.add(w2, cross, alpha=torch.mul(2., s)), own, alpha=torch.mul(s, s))
 
   # m / |w + s b a| (out), differentiable in m.
   def gain(self, w: Tensor, w2: Tensor, a: Tensor, b: Tensor, scaling: Tensor, m: Tensor) -> Tensor:
@@ -63,3 +70,8 @@
       u = torch.to(update, type)
       y = torch.addcmul(u, torch.add(base, u), torch.to(torch.sub(g, 1.), type))
     return y
+
+  # For merge.ts: rows of w and of s b a, turned to their magnitudes.
+  def merged_rows(self, before: Tensor, update: Tensor, own: List[Tensor], start: int) -> List[Tensor]:
+    after = (self).turned(torch.add_(update, before), torch.narrow(torch.flatten(own[0]), 0, start, torch.size(before, 0)))
+    return [torch.sub(after, before, out=update), after]

@@ -18,8 +18,9 @@ final class Draws {
     }
 
     static NDArray uniform(NDManager owner, Shape shape, double bound, long seed) {
-        SplittableRandom random = new SplittableRandom(seed);
-        return fill(owner, shape, () -> random.nextDouble(-bound, bound));
+        float[] values = new float[Math.toIntExact(shape.size())];
+        Uniform.fill(values, bound, seed);
+        return Tensors.of(owner, values, shape);
     }
 
     private static NDArray fill(NDManager owner, Shape shape, DoubleSupplier next) {

@@ -3,7 +3,9 @@ package io.peft4j.lora;
 import ai.djl.ndarray.NDArray;
 import ai.djl.training.ParameterStore;
 import io.peft4j.adapters.LowRankUpdate;
+import io.peft4j.adapters.WeightChange;
 import io.peft4j.torch.DropoutMask;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -59,6 +61,11 @@ final class LoraState extends LowRankState {
     public NDArray tiedUpdate(
             NDArray h, NDArray base, NDArray weight, ParameterStore store, boolean training) {
         return pair().applyTied(h, store, training);
+    }
+
+    @Override
+    public @Nullable WeightChange mergeInto(NDArray weight, ParameterStore store, boolean write) {
+        return pair().mergeInto(LowRankPair.KERNELS, weight, List.of(), store, write);
     }
 
     @Override

@@ -11,9 +11,12 @@ import ai.djl.training.ParameterStore;
 import io.peft4j.adapters.AdapterConfigException;
 import io.peft4j.adapters.LowRankUpdate;
 import io.peft4j.adapters.Site;
+import io.peft4j.adapters.WeightChange;
 import io.peft4j.torch.Tensors;
 import io.peft4j.torch.TextModule;
+import io.peft4j.torch.TorchValue;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -31,7 +34,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class LowRankPair implements AutoCloseable {
 
-    static final TextModule KERNELS = TextModule.resource(LowRankPair.class, "lora.ts");
+    static final TextModule KERNELS = TextModule.resource(LowRankPair.class, "lora.ts", "merge.ts");
 
     private final int rank;
     private final double scaling;
@@ -308,6 +311,42 @@ public final class LowRankPair implements AutoCloseable {
                 store.getValue(a, ids.getDevice(), training),
                 store.getValue(b, ids.getDevice(), training),
                 scale);
+    }
+
+    /**
+     * Writes the effective weight over the weight, see {@link
+     * io.peft4j.adapters.AdapterState#mergeInto}.
+     *
+     * @param kernels has {@code merge} of {@code merge.ts}, and its own {@code merged_rows}
+     * @param weight W (out, in), of any floating-point type
+     * @param own the method's other tensors, which go to {@code merged_rows}
+     * @param store where parameters are read from
+     * @param write whether it is to be written
+     * @return what changes; null for a convolution, an embedding, or a pair that started from a
+     *     part of the weight
+     */
+    public @Nullable WeightChange mergeInto(
+            TextModule kernels,
+            NDArray weight,
+            List<NDArray> own,
+            ParameterStore store,
+            boolean write) {
+        Device device = weight.getDevice();
+        NDArray down = store.getValue(a, device, false);
+        if (start != null || embedding || down.getShape().dimension() != 2) {
+            return null;
+        }
+        try (TorchValue w = TorchValue.of(weight);
+                TorchValue ofA = TorchValue.of(down);
+                TorchValue ofB = TorchValue.of(store.getValue(b, device, false));
+                TorchValue others = TorchValue.of(own);
+                TorchValue s = TorchValue.ofDoubles(scaling);
+                TorchValue flag = TorchValue.of(write);
+                TorchValue result = kernels.infer("merge", w, ofA, ofB, others, s, flag);
+                NDArray figures = result.tensor(weight.getManager())) {
+            double[] all = figures.toDoubleArray();
+            return new WeightChange(all[0], all[1], all[2], all[3] == 0);
+        }
     }
 
     /** Finds the start anew in a weight with other values; A and B stay. */

@@ -37,3 +37,7 @@
   def tied(self, h: Tensor, a: Tensor, b: Tensor, scaling: Tensor) -> Tensor:
     type = ops.prim.dtype(h)
     return torch.mul(torch.matmul(torch.matmul(h, torch.to(b, type)), torch.to(a, type)), float(scaling))
+
+  # For merge.ts.
+  def merged_rows(self, before: Tensor, update: Tensor, own: List[Tensor], start: int) -> List[Tensor]:
+    return [update]

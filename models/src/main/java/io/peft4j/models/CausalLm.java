@@ -7,6 +7,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
+import io.peft4j.adapters.RowAdapters;
 import io.peft4j.safetensors.Dtype;
 import io.peft4j.safetensors.ShardedSafetensors;
 import io.peft4j.torch.GradMode;
@@ -318,6 +319,43 @@ public final class CausalLm implements AutoCloseable {
     }
 
     /**
+     * Computes logits, without a graph for backward, with an adapter of its own for each row, as
+     * PEFT's {@code adapter_names} does.
+     *
+     * @param owner the manager that the result will belong to
+     * @param ids as in {@link #logits(NDManager, NDArray, NDArray)}
+     * @param attentionMask as there
+     * @param adapterNames an adapter for each row, or {@link RowAdapters#BASE} for none; an empty
+     *     list for those in effect on the calling thread
+     * @return float32 (B, S, V); meaningless where the mask is 0
+     * @throws InvalidTokensException as there
+     * @throws IllegalArgumentException if there is no adapter of a name, or another number of names
+     *     than of rows
+     * @throws IllegalStateException if an adapter is merged
+     */
+    public NDArray logits(
+            NDManager owner,
+            NDArray ids,
+            @Nullable NDArray attentionMask,
+            List<String> adapterNames) {
+        RowParts.requireOneEach(adapterNames, ids.getShape().get(0));
+        try (GradMode off = GradMode.disabled();
+                RowAdapters rows =
+                        adapterNames.isEmpty() ? null : decoder.rowAdapters(adapterNames);
+                NDManager scope = owner.newSubManager()) {
+            if (rows == null) {
+                return logits(owner, ids, attentionMask);
+            }
+            NDArray laid = RowParts.laid(scope, ids, rows);
+            NDArray tokens =
+                    attentionMask == null ? null : RowParts.laid(scope, attentionMask, rows);
+            Weights weights = weights(scope, rows);
+            NDArray hidden = decoder.hidden(scope, weights, laid, tokens, null);
+            return RowParts.asNamed(owner, decoder.logits(scope, weights, hidden), rows);
+        }
+    }
+
+    /**
      * Computes the next-token losses of a batch, without gradients and without dropout.
      *
      * @param ids token ids, INT64 (B, S); padding on the right is harmless
@@ -564,5 +602,12 @@ public final class CausalLm implements AutoCloseable {
 
     Weights weights(NDManager step, boolean training) {
         return decoder.weights(new ParameterStore(step, false), device(), training);
+    }
+
+    /** The parameters of one pass with the adapters of its rows; null for those in effect. */
+    Weights weights(NDManager step, @Nullable RowAdapters rows) {
+        return rows == null
+                ? weights(step, false)
+                : decoder.weights(new ParameterStore(step, false), device(), rows);
     }
 }

@@ -16,6 +16,7 @@ import io.peft4j.adapters.AdaptableLinear;
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.adapters.AdapterHost;
 import io.peft4j.adapters.BlockTree;
+import io.peft4j.adapters.RowAdapters;
 import io.peft4j.adapters.SavedAdapter;
 import io.peft4j.torch.BFloat16;
 import io.peft4j.torch.GradMode;
@@ -66,7 +67,7 @@ public final class Decoder extends NamedBlock implements AdapterHost {
         LinearGroup group =
                 own == null ? LinearGroup.tied(body.embeddings()) : LinearGroup.of(List.of(own));
         HeadStage last = new HeadStage(body.norm().weight(), group, architecture.normEpsilon());
-        return stages == null ? null : new LayerEngine(stages, last);
+        return stages == null ? null : new LayerEngine(stages, last, baseParameters.values());
     }
 
     private AdaptableLinear addHead() {
@@ -150,6 +151,38 @@ public final class Decoder extends NamedBlock implements AdapterHost {
         return new Weights(adapted == null ? store : adapted.store(store), device, training);
     }
 
+    /** The parameters of one pass in which each row has an adapter of its own. */
+    Weights weights(ParameterStore store, Device device, RowAdapters rows) {
+        List<Weights.Part> parts =
+                rows.parts().stream()
+                        .map(
+                                part ->
+                                        new Weights.Part(
+                                                new Weights(rows.store(part, store), device, false),
+                                                part.start(),
+                                                part.count()))
+                        .toList();
+        return new Weights(store, device, false, parts);
+    }
+
+    /**
+     * Chooses an adapter for each row, see {@link AdaptedModel#forRows}.
+     *
+     * @return the choice, to close; null if the model has no adapters and no row asks for one
+     */
+    @Nullable RowAdapters rowAdapters(List<String> names) {
+        AdaptedModel adapted = adapters;
+        if (adapted != null) {
+            return adapted.forRows(names);
+        }
+        for (String name : names) {
+            Preconditions.checkArgument(
+                    name.equals(RowAdapters.BASE),
+                    "there is no adapter " + name + "; the model has none");
+        }
+        return null;
+    }
+
     /** Tells whether a backward would reach a parameter, of the base or of an adapter. */
     boolean isTrainable() {
         AdaptedModel adapted = adapters;
@@ -200,9 +233,21 @@ public final class Decoder extends NamedBlock implements AdapterHost {
             Tokens read = read(scope, ids, tokens, cache);
             NDArray hidden = null;
             if (routing == null && !GradMode.isRecording()) {
-                hidden = byKernels(owner, weights, ids, read, cache);
+                hidden = byKernels(owner, weights, ids, read, cache, EnginePass::hidden);
             }
-            if (hidden == null) {
+            if (hidden == null && !weights.parts().isEmpty()) {
+                hidden =
+                        RowParts.together(
+                                owner,
+                                weights,
+                                (part, rows) ->
+                                        hidden(
+                                                scope,
+                                                part.weights(),
+                                                rows.of(ids),
+                                                rows.ofNullable(tokens),
+                                                cache == null ? null : cache.rows(part)));
+            } else if (hidden == null) {
                 NDList table = read.table();
                 Experts experts = architecture.experts();
                 Routing routes =
@@ -220,18 +265,53 @@ public final class Decoder extends NamedBlock implements AdapterHost {
         }
     }
 
+    /**
+     * Computes the logits that follow the last column, and appends it to the cache.
+     *
+     * @param ids and the others as in {@link #hidden}; there is no padding in the last column
+     * @return (B, V), float32
+     */
+    NDArray lastLogits(
+            NDManager owner,
+            Weights weights,
+            NDArray ids,
+            @Nullable NDArray tokens,
+            @Nullable KeyValueCache cache) {
+        try (NDManager scope = owner.newSubManager()) {
+            Tokens read = read(scope, ids, tokens, cache);
+            NDArray logits = null;
+            if (!GradMode.isRecording()) {
+                logits = byKernels(owner, weights, ids, read, cache, EnginePass::lastLogits);
+            }
+            if (logits != null) {
+                if (cache != null) {
+                    cache.advance(Math.toIntExact(ids.getShape().get(1)));
+                }
+                return logits;
+            }
+            NDArray hidden = hidden(scope, weights, ids, tokens, cache);
+            return logits(owner, weights, Kernels.DECODER.call(scope, "last_token", hidden));
+        }
+    }
+
+    /** What is wanted of a pass by kernels. */
+    private interface Wanted {
+        NDArray of(EnginePass pass, NDManager owner, LayerPass shared, NDArray table, NDArray ids);
+    }
+
     private @Nullable NDArray byKernels(
             NDManager owner,
             Weights weights,
             NDArray ids,
             Tokens read,
-            @Nullable KeyValueCache cache) {
+            @Nullable KeyValueCache cache,
+            Wanted wanted) {
         try (EnginePass pass = beginLayers(weights)) {
             if (pass == null) {
                 return null;
             }
             try (LayerPass shared = layerPass(owner, ids, read, cache)) {
-                return pass.hidden(owner, shared, body.embeddings().weight().getArray(), ids);
+                return wanted.of(pass, owner, shared, embeddings(), ids);
             }
         }
     }
@@ -339,6 +419,12 @@ public final class Decoder extends NamedBlock implements AdapterHost {
 
     /** Projects hidden states (…, H) to logits (…, V) in float32, adapted if the head is. */
     NDArray logits(NDManager owner, Weights weights, NDArray hidden) {
+        if (!weights.parts().isEmpty()) {
+            return RowParts.together(
+                    owner,
+                    weights,
+                    (part, rows) -> logits(rows.owner(), part.weights(), rows.of(hidden)));
+        }
         try (NDManager scope = owner.newSubManager()) {
             return Tensors.float32(owner, project(scope, weights, hidden));
         }

@@ -23,11 +23,30 @@ final class EnginePass implements AutoCloseable {
     private final List<StagePass> stages;
     private final HeadStage head;
     private final GroupUpdates headUpdates;
+    private final Runnable onClose;
 
     EnginePass(List<StagePass> stages, HeadStage head, GroupUpdates headUpdates) {
+        this(
+                stages,
+                head,
+                headUpdates,
+                () -> {
+                    stages.forEach(StagePass::close);
+                    headUpdates.close();
+                });
+    }
+
+    private EnginePass(
+            List<StagePass> stages, HeadStage head, GroupUpdates headUpdates, Runnable onClose) {
         this.stages = stages;
         this.head = head;
         this.headUpdates = headUpdates;
+        this.onClose = onClose;
+    }
+
+    /** Returns this pass, which someone else frees and is told when it has been used. */
+    EnginePass closing(Runnable used) {
+        return new EnginePass(stages, head, headUpdates, used);
     }
 
     /** Computes the last hidden states (B, S, H), after the last norm. */
@@ -54,6 +73,27 @@ final class EnginePass implements AutoCloseable {
         try (TorchValue h = last(pass, table, ids);
                 TorchValue losses = head("head_losses", pass, h, labels, 0, chunk)) {
             return floats(pass, losses);
+        }
+    }
+
+    /** Computes the logits (B, V), float32, that follow the last column. */
+    NDArray lastLogits(NDManager owner, LayerPass pass, NDArray table, NDArray ids) {
+        StageTensors base = head.tensors();
+        try (TorchValue h = last(pass, table, ids);
+                TorchValue numbers = head.numbers(0);
+                TorchValue logits =
+                        pass.kernels()
+                                .infer(
+                                        "last_logits",
+                                        h,
+                                        base.norms(),
+                                        base.weights(0),
+                                        base.biases(0),
+                                        headUpdates.tensors(),
+                                        headUpdates.layers(),
+                                        headUpdates.numbers(),
+                                        numbers)) {
+            return logits.tensor(owner);
         }
     }
 
@@ -212,8 +252,7 @@ final class EnginePass implements AutoCloseable {
 
     @Override
     public void close() {
-        stages.forEach(StagePass::close);
-        headUpdates.close();
+        onClose.run();
     }
 
     /**

@@ -3,7 +3,9 @@ package io.peft4j.models;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.peft4j.adapters.RowAdapters;
 import io.peft4j.torch.GradMode;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -12,12 +14,14 @@ import org.jspecify.annotations.Nullable;
 final class GenerationBatch {
 
     private final CausalLm model;
-    private final List<GenerationRow> rows;
+    private final List<GenerationRow> given;
     private final RotaryScaling scaling;
+    private List<GenerationRow> rows; // as they are computed: those of one adapter together
     private int length;
 
     GenerationBatch(CausalLm model, List<GenerationRow> rows) {
         this.model = model;
+        this.given = rows;
         this.rows = rows;
         scaling = model.block().architecture().rotary().scaling();
         length = rows.stream().mapToInt(GenerationRow::length).max().orElseThrow();
@@ -27,6 +31,22 @@ final class GenerationBatch {
      * Runs until all texts have ended. A text that has ended before goes on with its last token.
      */
     void run() {
+        List<String> names = new ArrayList<>();
+        for (GenerationRow row : given) {
+            String adapter = row.adapter();
+            if (adapter != null) {
+                names.add(adapter);
+            }
+        }
+        try (RowAdapters adapters = names.isEmpty() ? null : model.block().rowAdapters(names)) {
+            if (adapters != null) {
+                rows = adapters.order().stream().map(given::get).toList();
+            }
+            run(adapters);
+        }
+    }
+
+    private void run(@Nullable RowAdapters adapters) {
         int capacity =
                 length
                         + rows.stream()
@@ -45,7 +65,7 @@ final class GenerationBatch {
                                 rows.size(),
                                 capacity)) {
             while (rows.stream().anyMatch(row -> !row.isEnded())) {
-                step(scope, cache, padded ? first : null);
+                step(scope, cache, padded ? first : null, adapters);
                 length++;
                 if (scaling.regime(length) != scaling.regime(cache.length())) {
                     cache.clear(); // all keys were rotated by frequencies that are now others
@@ -54,14 +74,17 @@ final class GenerationBatch {
         }
     }
 
-    private void step(NDManager scope, KeyValueCache cache, int @Nullable [] first) {
+    private void step(
+            NDManager scope,
+            KeyValueCache cache,
+            int @Nullable [] first,
+            @Nullable RowAdapters adapters) {
         try (NDManager step = scope.newSubManager()) {
             NDArray ids = step.create(ids(cache.length() == 0), shape(cache.length() == 0));
             NDArray tokens = first == null ? null : step.create(tokens(first), shape(true));
-            Weights weights = model.weights(step, false);
-            NDArray hidden = model.block().hidden(step, weights, ids, tokens, cache);
-            NDArray last = Kernels.DECODER.call(step, "last_token", hidden);
-            float[] logits = model.block().logits(step, weights, last).toFloatArray();
+            Weights weights = model.weights(step, adapters);
+            NDArray last = model.block().lastLogits(step, weights, ids, tokens, cache);
+            float[] logits = last.toFloatArray();
             int size = logits.length / rows.size();
             for (int i = 0; i < rows.size(); i++) {
                 if (!rows.get(i).isEnded()) {

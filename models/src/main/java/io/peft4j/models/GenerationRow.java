@@ -1,11 +1,13 @@
 package io.peft4j.models;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /** One text that grows. */
 final class GenerationRow {
 
     private final int number;
+    private final @Nullable String adapter;
     private final int promptLength;
     private final GenerationConfig config;
     private final GenerationListener listener;
@@ -18,15 +20,27 @@ final class GenerationRow {
      * Begins a text.
      *
      * @param number its row, which the listener is told
+     * @param adapter the adapter it has in place of those in effect; null for those
      */
-    GenerationRow(int number, long[] prompt, GenerationConfig config, GenerationListener listener) {
+    GenerationRow(
+            int number,
+            long[] prompt,
+            @Nullable String adapter,
+            GenerationConfig config,
+            GenerationListener listener) {
         this.number = number;
+        this.adapter = adapter;
         this.config = config;
         this.listener = listener;
         promptLength = prompt.length;
         sampler = new TokenSampler(config, config.seed() + number, prompt);
         text = Arrays.copyOf(prompt, prompt.length + config.maxNewTokens());
         length = prompt.length;
+    }
+
+    /** Returns the adapter that it has in place of those in effect; null for those. */
+    @Nullable String adapter() {
+        return adapter;
     }
 
     int length() {

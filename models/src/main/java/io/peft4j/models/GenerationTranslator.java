@@ -11,6 +11,7 @@ import ai.djl.translate.Translator;
 import ai.djl.translate.TranslatorContext;
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.adapters.AdapterScope;
+import io.peft4j.adapters.RowAdapters;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -32,8 +33,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A text takes many passes through the model, and each request has its own adapters, so that the
  * DJL model only hands the prompts on, and the translator generates. Requests that are predicted
- * together run as one batch if they share adapters and config. Several predictors may share a
- * translator; a predictor is for one thread, as in DJL.
+ * together run as one batch if they share the config, each with an adapter of its own or none;
+ * requests that name several adapters, or leave it to those in effect, run with their like. Several
+ * predictors may share a translator; a predictor is for one thread, as in DJL.
  */
 public final class GenerationTranslator implements Translator<GenerationRequest, GeneratedText> {
 
@@ -116,7 +118,10 @@ public final class GenerationTranslator implements Translator<GenerationRequest,
         for (int i = 0; i < requests.size(); i++) {
             GenerationRequest request = (GenerationRequest) requests.get(i);
             batches.computeIfAbsent(
-                            new Shared(config(request), request.adapters()),
+                            new Shared(
+                                    config(request),
+                                    hasOwn(request) ? Optional.empty() : request.adapters(),
+                                    hasOwn(request)),
                             shared -> new ArrayList<>())
                     .add(i);
         }
@@ -125,12 +130,21 @@ public final class GenerationTranslator implements Translator<GenerationRequest,
                 (shared, rows) -> {
                     List<long[]> ids =
                             rows.stream().map(row -> prompts.get(row).toLongArray()).toList();
+                    List<String> names =
+                            shared.own()
+                                    ? rows.stream()
+                                            .map(row -> own((GenerationRequest) requests.get(row)))
+                                            .toList()
+                                    : List.of();
                     List<GeneratedText> answers =
                             within(
                                     shared.adapters(),
                                     () ->
                                             generator.generate(
-                                                    ids, shared.config(), (row, text) -> {}));
+                                                    ids,
+                                                    names,
+                                                    shared.config(),
+                                                    (row, text) -> {}));
                     for (int i = 0; i < rows.size(); i++) {
                         texts.put(rows.get(i), answers.get(i));
                     }
@@ -142,8 +156,25 @@ public final class GenerationTranslator implements Translator<GenerationRequest,
         return inOrder;
     }
 
-    /** What requests must have in common to run together. */
-    private record Shared(GenerationConfig config, Optional<List<String>> adapters) {}
+    /**
+     * What requests must have in common to run together.
+     *
+     * @param config how tokens are chosen
+     * @param adapters what is put into effect for them; empty for what is
+     * @param own whether each has an adapter of its own
+     */
+    private record Shared(GenerationConfig config, Optional<List<String>> adapters, boolean own) {}
+
+    /** Whether a request names one adapter or none, so that it can share a batch with others. */
+    private boolean hasOwn(GenerationRequest request) {
+        return adapters != null && request.adapters().map(names -> names.size() < 2).orElse(false);
+    }
+
+    private static String own(GenerationRequest request) {
+        return request.adapters()
+                .flatMap(names -> names.stream().findFirst())
+                .orElse(RowAdapters.BASE);
+    }
 
     private GenerationConfig config(GenerationRequest request) {
         GenerationConfig config = request.config();

@@ -3,6 +3,7 @@ package io.peft4j.models;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.peft4j.adapters.RowAdapters;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongConsumer;
@@ -60,6 +61,35 @@ public final class Generator {
             List<long[]> prompts,
             GenerationConfig config,
             GenerationListener listener) {
+        return generate(model, prompts, List.of(), config, listener);
+    }
+
+    /**
+     * Continues several texts together, each with an adapter of its own, as PEFT's {@code
+     * adapter_names} does: base weights are read once for all of them. What a row becomes is what
+     * it would become alone with its adapter, up to rounding. The adapters outlive their deletion
+     * until the texts have ended.
+     *
+     * @param model the model
+     * @param prompts the ids to continue, at least one in each
+     * @param adapterNames an adapter for each prompt, or {@link RowAdapters#BASE} for none; an
+     *     empty list for those in effect on the calling thread
+     * @param config how to choose; row i draws with seed + i
+     * @param listener is told each new token as soon as it is known
+     * @return the new tokens of each row, the ending one included
+     * @throws InvalidTokensException as {@link #generate(CausalLm, long[], GenerationConfig,
+     *     LongConsumer)}
+     * @throws IllegalArgumentException if there is no adapter of a name, or another number of names
+     *     than of prompts
+     * @throws IllegalStateException if an adapter is merged
+     */
+    public List<long[]> generate(
+            CausalLm model,
+            List<long[]> prompts,
+            List<String> adapterNames,
+            GenerationConfig config,
+            GenerationListener listener) {
+        RowParts.requireOneEach(adapterNames, prompts.size());
         int longest = 0;
         for (long[] prompt : prompts) {
             requireRoom(model, prompt, config);
@@ -68,7 +98,8 @@ public final class Generator {
         List<GenerationRow> rows = new ArrayList<>();
         List<GenerationRow> together = new ArrayList<>();
         for (int i = 0; i < prompts.size(); i++) {
-            GenerationRow row = new GenerationRow(i, prompts.get(i), config, listener);
+            String adapter = adapterNames.isEmpty() ? null : adapterNames.get(i);
+            GenerationRow row = new GenerationRow(i, prompts.get(i), adapter, config, listener);
             rows.add(row);
             if (rotatesAlike(model, row, longest, config)) {
                 together.add(row);
@@ -94,9 +125,7 @@ public final class Generator {
         try (NDManager step = owner.newSubManager()) {
             Weights weights = model.weights(step, false);
             NDArray input = step.create(ids, new Shape(1, ids.length));
-            NDArray hidden = model.block().hidden(step, weights, input, null, cache);
-            NDArray last = Kernels.DECODER.call(step, "last_token", hidden);
-            return model.block().logits(step, weights, last).toFloatArray();
+            return model.block().lastLogits(step, weights, input, null, cache).toFloatArray();
         }
     }
 

@@ -51,6 +51,32 @@ final class GroupUpdates implements AutoCloseable {
         numbers = TorchValue.ofDoubles(scales);
     }
 
+    /**
+     * Takes updates that were prepared for passes without backward.
+     *
+     * @param changedLayers how many layers they change
+     * @param tensors as {@code project_prepared} takes them, and so the others
+     */
+    GroupUpdates(int changedLayers, TorchValue tensors, long[] layers, double[] numbers) {
+        this.changedLayers = changedLayers;
+        this.tensors = tensors;
+        this.layers = TorchValue.ofLongs(layers);
+        this.numbers = TorchValue.ofDoubles(numbers);
+        trained = List.of();
+        dropouts = new double[0];
+        seeds = new long[0];
+    }
+
+    /** Returns those of a group that nothing is added to. */
+    static GroupUpdates none() {
+        return NONE;
+    }
+
+    /** Returns a tensor without elements, in the place of one that is not there. */
+    static NDArray nothing() {
+        return NOTHING;
+    }
+
     /** Returns how many layers of the group an adapter changes. */
     int changedLayers() {
         return changedLayers;

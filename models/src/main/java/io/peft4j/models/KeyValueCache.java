@@ -21,6 +21,7 @@ final class KeyValueCache implements AutoCloseable {
     private final NDManager manager;
     private final NDManager host;
     private final int capacity;
+    private final int batch;
     private final List<Layer> layers = new ArrayList<>();
     private NDArray position;
     private int length;
@@ -29,6 +30,7 @@ final class KeyValueCache implements AutoCloseable {
             NDManager parent, Architecture architecture, ScalarType type, int batch, int capacity) {
         manager = parent.newSubManager();
         this.capacity = capacity;
+        this.batch = batch;
         host = manager.newSubManager(Device.cpu());
         position = host.create(0L);
         for (LayerShape layer : architecture.layers()) {
@@ -43,6 +45,35 @@ final class KeyValueCache implements AutoCloseable {
                             Tensors.empty(manager, shape, type),
                             Tensors.empty(manager, shape, type)));
         }
+    }
+
+    /** Views some rows of a batch, which start from as many tokens; it is closed with the whole. */
+    private KeyValueCache(KeyValueCache whole, Weights.Part part) {
+        manager = whole.manager.newSubManager();
+        capacity = whole.capacity;
+        batch = part.count();
+        length = whole.length;
+        host = manager.newSubManager(Device.cpu());
+        position = host.create((long) length);
+        for (Layer layer : whole.layers) {
+            long heads = layer.keys.getShape().get(0) / whole.batch;
+            long from = part.start() * heads;
+            long to = from + part.count() * heads;
+            layers.add(
+                    new Layer(
+                            Kernels.rows(manager, layer.keys, from, to),
+                            Kernels.rows(manager, layer.values, from, to)));
+        }
+    }
+
+    /**
+     * Views the rows of a part of the batch, which has as many tokens.
+     *
+     * @param part the rows
+     * @return the view; close it
+     */
+    KeyValueCache rows(Weights.Part part) {
+        return new KeyValueCache(this, part);
     }
 
     /** Returns the number of tokens so far. */

@@ -1,7 +1,9 @@
 package io.peft4j.models;
 
+import ai.djl.nn.Parameter;
 import io.peft4j.adapters.AdaptedModel;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -18,11 +20,13 @@ final class LayerEngine {
 
     private final List<Stage> stages;
     private final HeadStage head;
+    private final KeptPasses kept;
     private volatile boolean enabled = true;
 
-    LayerEngine(List<Stage> stages, HeadStage head) {
+    LayerEngine(List<Stage> stages, HeadStage head, Collection<Parameter> base) {
         this.stages = List.copyOf(stages);
         this.head = head;
+        kept = new KeptPasses(List.copyOf(base));
     }
 
     /** Turns the engine on or off. */
@@ -64,6 +68,10 @@ final class LayerEngine {
         if (!enabled) {
             return null;
         }
+        return weights.training() ? read(weights) : kept.of(weights, () -> read(weights));
+    }
+
+    private @Nullable EnginePass read(Weights weights) {
         List<StagePass> begun = new ArrayList<>();
         int changed = 0;
         boolean complete = false;
@@ -82,7 +90,7 @@ final class LayerEngine {
                 return null;
             }
             changed += headUpdates.changedLayers();
-            if (changed != AdaptedModel.changedWeights(weights.store())) {
+            if (changed != changedWeights(weights)) {
                 return null; // something else is adapted
             }
             complete = true;
@@ -95,5 +103,11 @@ final class LayerEngine {
                 }
             }
         }
+    }
+
+    private static int changedWeights(Weights weights) {
+        return weights.partsOrWhole().stream()
+                .mapToInt(part -> AdaptedModel.changedWeights(part.weights().store()))
+                .sum();
     }
 }

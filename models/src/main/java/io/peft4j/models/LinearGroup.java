@@ -106,16 +106,46 @@ final class LinearGroup {
     /**
      * Reads what adapters add in a pass.
      *
-     * @return the updates, or null if they cannot be told as such
+     * @return the updates, prepared unless backward may follow; null if they cannot be told as such
      */
     @Nullable GroupUpdates updates(Weights pass) {
+        return pass.training() ? trained(pass) : prepared(pass);
+    }
+
+    private @Nullable GroupUpdates trained(Weights pass) {
+        List<List<LowRankUpdate>> updates = read(pass);
+        if (updates == null) {
+            return null;
+        }
         GroupUpdates.Builder builder = new GroupUpdates.Builder();
-        for (int i = 0; i < layers.size(); i++) {
-            List<LowRankUpdate> updates = layers.get(i).updates(pass);
-            if (updates == null || !builder.add(i, updates)) {
+        for (int i = 0; i < updates.size(); i++) {
+            if (!builder.add(i, updates.get(i))) {
                 return null;
             }
         }
-        return builder.build(pass.training());
+        return builder.build(true);
+    }
+
+    private @Nullable GroupUpdates prepared(Weights pass) {
+        PreparedUpdates prepared = new PreparedUpdates(pass.partsOrWhole());
+        for (Weights.Part part : pass.partsOrWhole()) {
+            List<List<LowRankUpdate>> updates = read(part.weights());
+            if (updates == null || !prepared.add(part, updates)) {
+                return null;
+            }
+        }
+        return prepared.build(weights.get(0).getArray());
+    }
+
+    private @Nullable List<List<LowRankUpdate>> read(Weights pass) {
+        List<List<LowRankUpdate>> all = new ArrayList<>();
+        for (Layer layer : layers) {
+            List<LowRankUpdate> updates = layer.updates(pass);
+            if (updates == null) {
+                return null;
+            }
+            all.add(updates);
+        }
+        return all;
     }
 }

@@ -53,6 +53,7 @@ public enum MatrixProduct {
                                     product.text,
                                     "norm.ts",
                                     "projection.ts",
+                                    "prepared.ts",
                                     "attention.ts",
                                     "feed_forward.ts",
                                     "mixture.ts",

@@ -92,6 +92,26 @@ public final class TextGenerator {
      */
     public List<GeneratedText> generate(
             List<long[]> prompts, GenerationConfig config, TextListener listener) {
+        return generate(prompts, List.of(), config, listener);
+    }
+
+    /**
+     * Continues several texts together, each with an adapter of its own.
+     *
+     * @param prompts their tokens
+     * @param adapterNames as {@link Generator#generate(CausalLm, List, List, GenerationConfig,
+     *     GenerationListener)} has them
+     * @param config how to choose; row i draws with seed + i
+     * @param listener is told the texts as they come
+     * @return the continuations, in the order of the prompts
+     * @throws InvalidTokensException as {@link Generator#generate}
+     * @throws IllegalArgumentException as there, for names
+     */
+    public List<GeneratedText> generate(
+            List<long[]> prompts,
+            List<String> adapterNames,
+            GenerationConfig config,
+            TextListener listener) {
         List<TextStream> streams = new ArrayList<>();
         for (int i = 0; i < prompts.size(); i++) {
             int row = i;
@@ -101,7 +121,11 @@ public final class TextGenerator {
         }
         List<long[]> generated =
                 generator.generate(
-                        model, prompts, config, (row, id) -> streams.get(row).accept(id));
+                        model,
+                        prompts,
+                        adapterNames,
+                        config,
+                        (row, id) -> streams.get(row).accept(id));
         List<GeneratedText> texts = new ArrayList<>();
         for (int i = 0; i < generated.size(); i++) {
             TextStream stream = streams.get(i);

@@ -8,6 +8,7 @@ import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import io.peft4j.adapters.AdaptableEmbedding;
+import java.util.List;
 
 /**
  * How a forward pass reads parameters.
@@ -15,8 +16,28 @@ import io.peft4j.adapters.AdaptableEmbedding;
  * @param store where parameters are read from
  * @param device where the pass runs
  * @param training whether dropout is on and gradients will be asked for
+ * @param parts the rows of the batch by their adapters, if rows have adapters of their own; none if
+ *     the store answers for all rows
  */
-record Weights(ParameterStore store, Device device, boolean training) {
+record Weights(ParameterStore store, Device device, boolean training, List<Part> parts) {
+
+    /**
+     * Rows that stand together and are computed alike.
+     *
+     * @param weights how their parameters are read
+     * @param start the first row
+     * @param count how many there are
+     */
+    record Part(Weights weights, int start, int count) {}
+
+    Weights(ParameterStore store, Device device, boolean training) {
+        this(store, device, training, List.of());
+    }
+
+    /** Returns the parts of the batch; the whole as one row where there are none. */
+    List<Part> partsOrWhole() {
+        return parts.isEmpty() ? List.of(new Part(this, 0, 1)) : parts;
+    }
 
     NDArray value(Parameter parameter) {
         return store.getValue(parameter, device, training);

@@ -164,3 +164,11 @@
   # (B, S, H) -> (B, H)
   def last_token(self, h: Tensor) -> Tensor:
     return torch.select(h, 1, -1)
+
+  # Parts of a batch, one behind the other.
+  def together(self, parts: List[Tensor]) -> Tensor:
+    return torch.cat(parts, 0)
+
+  # Some rows of a batch, in a certain order.
+  def rows_of(self, x: Tensor, rows: Tensor) -> Tensor:
+    return torch.index_select(x, 0, rows)

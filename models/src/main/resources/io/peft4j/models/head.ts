@@ -48,3 +48,9 @@
       target = torch.unsqueeze(torch.narrow(targets, 0, start, length), 1)
       _0 = torch.neg(torch.squeeze(torch.gather(lp, 1, target), 1), out=torch.narrow(losses, 0, start, length))
     return losses
+
+  # Logits (B, V), float32, of the last tokens of h (B, S, H): what comes after them.
+  def last_logits(self, h: Tensor, norms: List[Tensor], W: List[Tensor], b: List[Tensor], F: List[Tensor], at: List[int], s: List[float], numbers: List[float]) -> Tensor:
+    x = torch.contiguous(torch.select(h, 1, -1))
+    n, _0 = (self).norm(x, norms[0], numbers[0])
+    return torch.to((self).project(n, W, b, F, at, s, annotate(List[Tensor], []))[0], 6)

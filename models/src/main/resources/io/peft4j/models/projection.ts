@@ -57,7 +57,7 @@
 
   # Returns what each layer gives (T, out), then u (T, R) of `reduced`, then for each update with a gain that drops
   # elements z = x~ W^T + s u B^T (T, out), which backward cannot find again.
-  def project(self, x: Tensor, W: List[Tensor], b: List[Tensor], F: List[Tensor], at: List[int], s: List[float], K: List[Tensor]) -> List[Tensor]:
+  def project_trained(self, x: Tensor, W: List[Tensor], b: List[Tensor], F: List[Tensor], at: List[int], s: List[float], K: List[Tensor]) -> List[Tensor]:
     ys = annotate(List[Tensor], [])
     for j in range(torch.len(W)):
       _0 = torch.append(ys, (self).nt(x, W[j]))
@@ -91,6 +91,19 @@
     _6 = torch.append(ys, u)
     for i in range(torch.len(zs)):
       _7 = torch.append(ys, zs[i])
+    return ys
+
+  # The same, or what each layer gives alone if the updates are prepared, as they are where no backward follows.
+  def project(self, x: Tensor, W: List[Tensor], b: List[Tensor], F: List[Tensor], at: List[int], s: List[float], K: List[Tensor]) -> List[Tensor]:
+    prepared = False
+    if torch.gt(torch.len(at), 0):
+      prepared = torch.lt(at[0], 0)
+    else:
+      pass
+    if prepared:
+      ys = (self).project_prepared(x, W, b, F, at, s)
+    else:
+      ys = (self).project_trained(x, W, b, F, at, s, K)
     return ys
 
   # Whether backward has a use for the layers' results.

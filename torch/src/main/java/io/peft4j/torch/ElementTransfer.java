@@ -16,7 +16,8 @@ import java.util.Locale;
  * Moves elements between bytes, as a file holds them, and arrays of any size, and converts from one
  * type to another on the way: to the nearest value, ties to the even one. Java's buffers and DJL's
  * calls end at 2 GiB, arrays do not: the elements travel in pieces of a megabyte, through one
- * staging buffer, so that a model is loaded in little more memory than its weights take.
+ * staging buffer, so that a model is loaded in little more memory than its weights take. What needs
+ * no conversion is read into the array's own memory.
  *
  * <p>Arrays may be on any device, and may be parameters that require a gradient. A transfer is for
  * one thread.
@@ -25,6 +26,11 @@ public final class ElementTransfer implements AutoCloseable {
 
     // native copies of a piece take several times its size; a call takes a tenth of a millisecond
     static final int CHUNK_BYTES = 1 << 20;
+
+    /** What is read at a time where nothing is converted. */
+    static final int IN_PLACE_BYTES = 1 << 24;
+
+    private static final boolean LITTLE_ENDIAN = ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN;
 
     private static final TextModule KERNELS =
             TextModule.compile(
@@ -39,6 +45,11 @@ public final class ElementTransfer implements AutoCloseable {
                         values = torch.view_copy(bytes, dtype=int(type))
                         target = torch.narrow(flat, 0, int(first), torch.len(values))
                         return torch.copy_(target, values)
+                      # A write to no elements, which counts as a write.
+                      def part(self, flat: Tensor, first: Tensor, count: Tensor) -> Tensor:
+                        target = torch.narrow(flat, 0, int(first), int(count))
+                        _0 = torch.zero_(torch.narrow(target, 0, 0, 0))
+                        return target
                       def bytes(self, flat: Tensor, first: Tensor, count: Tensor, type: Tensor) -> Tensor:
                         values = torch.narrow(flat, 0, int(first), int(count))
                         return torch.view_copy(torch.contiguous(torch.cpu(torch.to(values, int(type)))), dtype=0)
@@ -84,6 +95,34 @@ public final class ElementTransfer implements AutoCloseable {
      * @throws IOException if the source throws it, or does not fill its buffer
      */
     public void fill(NDArray array, ScalarType stored, BytesSource source) throws IOException {
+        if (LITTLE_ENDIAN && !array.getDevice().isGpu() && ScalarType.of(array) == stored) {
+            fillInPlace(array, stored, source);
+        } else {
+            convert(array, stored, source);
+        }
+    }
+
+    /** Has the bytes written where they are to be. */
+    private void fillInPlace(NDArray array, ScalarType stored, BytesSource source)
+            throws IOException {
+        long total = array.size();
+        long most = IN_PLACE_BYTES / stored.bytes();
+        try (GradMode off = GradMode.disabled();
+                NDManager scope = host.newSubManager()) {
+            NDArray flat = KERNELS.call(scope, "view", array);
+            for (long first = 0; first < total; first += most) {
+                NDArray count = scope.create(Math.min(most, total - first));
+                NDArray part = KERNELS.call(scope, "part", flat, scope.create(first), count);
+                ByteBuffer memory = part.toByteBuffer(true).order(ByteOrder.LITTLE_ENDIAN);
+                source.read(first * stored.bytes(), memory);
+                if (memory.hasRemaining()) {
+                    throw endedEarly(array, stored, first * stored.bytes(), memory);
+                }
+            }
+        }
+    }
+
+    private void convert(NDArray array, ScalarType stored, BytesSource source) throws IOException {
         long total = array.size();
         int width = stored.bytes();
         int chunkElements = CHUNK_BYTES / width;
@@ -97,7 +136,7 @@ public final class ElementTransfer implements AutoCloseable {
                 staging.clear().limit(length);
                 source.read(first * width, staging);
                 if (staging.hasRemaining()) {
-                    throw endedEarly(array, stored, first * width);
+                    throw endedEarly(array, stored, first * width, staging);
                 }
                 staging.flip();
                 try (NDManager chunk = scope.newSubManager()) {
@@ -114,10 +153,11 @@ public final class ElementTransfer implements AutoCloseable {
         }
     }
 
-    private EOFException endedEarly(NDArray array, ScalarType stored, long firstByte) {
+    private static EOFException endedEarly(
+            NDArray array, ScalarType stored, long firstByte, ByteBuffer destination) {
         return new EOFException(
                 "expected "
-                        + staging.limit()
+                        + destination.limit()
                         + " bytes from byte "
                         + firstByte
                         + " of a "
@@ -125,7 +165,7 @@ public final class ElementTransfer implements AutoCloseable {
                         + " tensor "
                         + array.getShape()
                         + ", found "
-                        + staging.position());
+                        + destination.position());
     }
 
     /**

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 /** Raw bits between arrays and the outside, in pieces. */
 class BFloat16TransferTest {
 
-    private static final int CHUNK = ElementTransfer.CHUNK_BYTES / Short.BYTES;
+    private static final int CHUNK = ElementTransfer.IN_PLACE_BYTES / Short.BYTES;
 
     @Test
     void severalPiecesMakeOneArrayAndComeOutAgain() throws IOException {

@@ -1,0 +1,49 @@
+  # Writes W' over w (out, in), of any floating-point type, if it is to be written. a is (rank, in), b (out, rank); own are
+  # the method's other parameters. `merged_rows` is the method: of rows of w, of s b a, and the number of the first it
+  # makes W' - w, and W' itself if that is not their sum. Goes by blocks of rows that stay in the processor's caches, so
+  # that w passes through memory once. Sums are float32; W' is rounded once. Returns float64: the largest change of an
+  # element, the norm of the change, the norm of w as it was, and how many elements are not finite.
+  def merge(self, w: Tensor, a: Tensor, b: Tensor, own: List[Tensor], scaling: List[float], write: bool) -> Tensor:
+    rows = torch.size(w, 0)
+    columns = torch.size(w, 1)
+    block = rows
+    if ops.prim.is_cpu(w):
+      block = ops.prim.min(rows, ops.prim.max(1, torch.floordiv(262144, columns)))
+    else:
+      pass
+    scaled = torch.mul(b, scaling[0])
+    updates = torch.empty([block, columns], dtype=6, device=ops.prim.device(w))
+    largest = 0.
+    changed = 0.
+    whole = 0.
+    bad = 0
+    for i in range(torch.floordiv(torch.sub(torch.add(rows, block), 1), block)):
+      start = torch.mul(i, block)
+      count = ops.prim.min(block, torch.sub(rows, start))
+      stored = torch.narrow(w, 0, start, count)
+      before = torch.to(stored, 6)
+      update = torch.mm(torch.narrow(scaled, 0, start, count), a, out=torch.narrow(updates, 0, 0, count))
+      merged = (self).merged_rows(before, update, own, start)
+      least, most = torch.aminmax(merged[0])
+      largest = ops.prim.max(largest, ops.prim.max(torch.neg(float(least)), float(most)))
+      c = torch.flatten(merged[0])
+      changes = float(torch.dot(c, c))
+      f = torch.flatten(before)
+      values = float(torch.dot(f, f))
+      changed = torch.add(changed, changes)
+      whole = torch.add(whole, values)
+      if torch.lt(torch.add(changes, values), 1e+38):
+        pass # no element of w or of the change is so large that their sum is not finite
+      else:
+        bad = torch.add(bad, int(torch.sum(torch.logical_not(torch.isfinite(torch.add(before, merged[0]))))))
+      if write:
+        if torch.gt(torch.len(merged), 1):
+          _0 = torch.copy_(stored, merged[1])
+        else:
+          if torch.eq(ops.prim.dtype(stored), 6):
+            _1 = torch.add_(stored, merged[0])
+          else:
+            _2 = torch.copy_(stored, torch.add_(before, merged[0]))
+      else:
+        pass
+    return torch.tensor([largest, torch.sqrt(changed), torch.sqrt(whole), float(bad)], dtype=7)
