@@ -1,8 +1,7 @@
   # x w^T and x w, of x (T, n) and w (out, in), in float32 by oneDNN, which is faster than MKL on some processors. It
-  # takes a plain weight, transposed or not, and has no formula for autograd. With few tokens it is up to three times
-  # slower: there the way of the weight through memory decides.
+  # takes a plain weight, transposed or not, and has no formula for autograd.
   def nt(self, x: Tensor, w: Tensor) -> Tensor:
-    if torch.__and__(torch.eq(ops.prim.dtype(x), 6), torch.gt(torch.size(x, 0), 7)):
+    if torch.eq(ops.prim.dtype(x), 6):
       y = ops.mkldnn._linear_pointwise(torch.contiguous(x), w, None, "none", annotate(List[Optional[number]], []), "")
     else:
       y = torch.linear(x, w)
