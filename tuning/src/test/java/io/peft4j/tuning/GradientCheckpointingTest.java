@@ -210,7 +210,7 @@ class GradientCheckpointingTest {
 
     @Test
     void autoChoosesByTheMemoryAtHand() throws IOException {
-        long needed = (long) (1.15 * step().orElseThrow().peak(false)) + 1000;
+        long needed = (long) (CheckpointingChoice.MARGIN * step().orElseThrow().peak(false)) + 1000;
         CheckpointingChoice tight = auto(OptionalLong.of(needed - 10));
         assertThat(tight.on()).isTrue();
         assertThat(tight.reason()).contains("GB", "with it", "are available");
