@@ -2,7 +2,7 @@ package io.peft4j.benchmarks;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.withPercentage;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
@@ -50,7 +50,7 @@ final class SideBySideTest {
         assertThat(result.get("gemmSeconds").getAsDouble()).isPositive();
         if (OS.LINUX.isCurrentOs()) { // nearly all of it is the floor
             assertThat(ours.get("foretoldMb").getAsDouble())
-                    .isCloseTo(ours.get("stepPeakMb").getAsDouble(), withPercentage(20));
+                    .isCloseTo(ours.get("stepPeakMb").getAsDouble(), withinPercentage(20));
         }
     }
 

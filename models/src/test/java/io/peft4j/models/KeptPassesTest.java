@@ -22,7 +22,7 @@ class KeptPassesTest {
 
     private static float[] logits(CausalLm model) {
         try (NDManager owner = model.manager().newSubManager()) {
-            return model.logits(owner, LayerKernelsTest.ids(owner), null).toFloatArray();
+            return model.logits(owner, TinyModels.ids(owner), null).toFloatArray();
         }
     }
 
@@ -58,10 +58,10 @@ class KeptPassesTest {
     @ParameterizedTest
     @ValueSource(strings = {"lora", "dora"})
     void aPassFollowsEverythingThatIsWrittenTo(String method) {
-        try (CausalLm model = LayerKernelsTest.model("llama");
+        try (CausalLm model = TinyModels.model("llama");
                 AdaptedModel adapted =
                         Adapters.attach(
-                                model.block(), LayerKernelsTest.config(method, 0, "all-linear"))) {
+                                model.block(), TinyAdapters.config(method, 0, "all-linear"))) {
             float[] before = logits(model);
             for (String written :
                     new String[] {
@@ -88,10 +88,10 @@ class KeptPassesTest {
 
     @Test
     void aPassFollowsAnArrayThatTakesThePlaceOfAnother() throws Exception {
-        try (CausalLm model = LayerKernelsTest.model("llama");
+        try (CausalLm model = TinyModels.model("llama");
                 AdaptedModel adapted =
                         Adapters.attach(
-                                model.block(), LayerKernelsTest.config("dora", 0, "all-linear"))) {
+                                model.block(), TinyAdapters.config("dora", 0, "all-linear"))) {
             float[] first = logits(model);
             Parameter b = parameter(adapted, "up_proj.lora_B.weight");
             ByteArrayOutputStream saved = new ByteArrayOutputStream();
@@ -109,16 +109,15 @@ class KeptPassesTest {
 
     @Test
     void adaptersTakeTurnsAndAreDeletedAndMerged() {
-        try (CausalLm model = LayerKernelsTest.model("llama");
+        try (CausalLm model = TinyModels.model("llama");
                 AdaptedModel adapted =
                         Adapters.attach(
-                                model.block(), LayerKernelsTest.config("lora", 0, "all-linear"))) {
+                                model.block(), TinyAdapters.config("lora", 0, "all-linear"))) {
             write(parameter(adapted, "q_proj.lora_B.weight"), 1);
             float[] first = logits(model);
             for (int i = 0; i < 12; i++) { // more than are kept
                 String name = "a" + i;
-                adapted.add(
-                        name, LayerKernelsTest.config(i % 2 == 0 ? "dora" : "lora", 0, "q_proj"));
+                adapted.add(name, TinyAdapters.config(i % 2 == 0 ? "dora" : "lora", 0, "q_proj"));
                 adapted.activate(name);
                 write(parameter(adapted, "q_proj.lora_B.weight"), 1 + i);
                 Golden.assertClose(name, logits(model), byBlocks(model), 2e-5);
@@ -140,13 +139,13 @@ class KeptPassesTest {
 
     @Test
     void nothingStaysOfAdaptersThatComeAndGo() {
-        try (CausalLm model = LayerKernelsTest.model("llama")) {
+        try (CausalLm model = TinyModels.model("llama")) {
             logits(model);
             int before = -1;
             for (int i = 0; i < 20; i++) {
                 try (AdaptedModel adapted =
                         Adapters.attach(
-                                model.block(), LayerKernelsTest.config("dora", 0, "all-linear"))) {
+                                model.block(), TinyAdapters.config("dora", 0, "all-linear"))) {
                     logits(model);
                     logits(model);
                 }

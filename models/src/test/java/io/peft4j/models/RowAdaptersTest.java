@@ -55,8 +55,8 @@ class RowAdaptersTest {
 
     private static AdaptedModel adapted(CausalLm model, AdapterConfig third) {
         AdaptedModel adapted = Adapters.attach(model.block(), third);
-        adapted.add("one", LayerKernelsTest.config("lora", 0, "all-linear"));
-        adapted.add("two", LayerKernelsTest.config("dora", 0, "all-linear"));
+        adapted.add("one", TinyAdapters.config("lora", 0, "all-linear"));
+        adapted.add("two", TinyAdapters.config("dora", 0, "all-linear"));
         adapted.add("three", third);
         adapted.names().forEach(name -> randomise(adapted.adapter(name), name.hashCode()));
         return adapted;
@@ -109,7 +109,7 @@ class RowAdaptersTest {
         String target = family.equals("phi3") || family.equals("openelm") ? "qkv_proj" : "q_proj";
         AdapterConfig third =
                 LoraConfig.builder().setRank(2).optAlpha(8).setTargetModules(target).build();
-        try (CausalLm model = LayerKernelsTest.model(family);
+        try (CausalLm model = TinyModels.model(family);
                 AdaptedModel adapted = adapted(model, third)) {
             assertRowsAreThoseOfTheirAdapters(model, adapted);
             model.useLayerKernels(false);
@@ -125,7 +125,7 @@ class RowAdaptersTest {
                         .optAlpha(8)
                         .setTargetModules("embed_tokens", "q_proj")
                         .build();
-        try (CausalLm model = LayerKernelsTest.model("llama");
+        try (CausalLm model = TinyModels.model("llama");
                 AdaptedModel adapted = adapted(model, embeddings)) {
             assertRowsAreThoseOfTheirAdapters(model, adapted);
             assertTextsAreThoseOfTheirAdapters(model, adapted);
@@ -159,7 +159,7 @@ class RowAdaptersTest {
     @ParameterizedTest
     @ValueSource(strings = {"llama", "biased", "qwen2", "mistral"})
     void aTextIsWhatItIsAloneWithItsAdapter(String family) {
-        try (CausalLm model = LayerKernelsTest.model(family);
+        try (CausalLm model = TinyModels.model(family);
                 AdaptedModel adapted = adapted(model)) {
             assertTextsAreThoseOfTheirAdapters(model, adapted);
         }
@@ -194,7 +194,7 @@ class RowAdaptersTest {
 
     @Test
     void namesAreThoseOfAdaptersOnePerRow() {
-        try (CausalLm model = LayerKernelsTest.model("llama");
+        try (CausalLm model = TinyModels.model("llama");
                 NDManager owner = model.manager().newSubManager();
                 AdaptedModel adapted = adapted(model)) {
             NDArray ids = ids(owner);
@@ -217,7 +217,7 @@ class RowAdaptersTest {
 
     @Test
     void aModelWithoutAdaptersHasTheBaseAlone() {
-        try (CausalLm model = LayerKernelsTest.model("llama");
+        try (CausalLm model = TinyModels.model("llama");
                 NDManager owner = model.manager().newSubManager()) {
             NDArray ids = ids(owner);
             float[] plain = model.logits(owner, ids, null).toFloatArray();
@@ -231,7 +231,7 @@ class RowAdaptersTest {
 
     @Test
     void anAdapterThatIsDeletedMeanwhileServesItsTextsToTheEnd() {
-        try (CausalLm model = LayerKernelsTest.model("llama");
+        try (CausalLm model = TinyModels.model("llama");
                 AdaptedModel adapted = adapted(model)) {
             GenerationConfig config = GenerationConfig.builder().optMaxNewTokens(6).build();
             List<long[]> expected =
@@ -257,7 +257,7 @@ class RowAdaptersTest {
 
     @Test
     void threadsMixAdaptersAsTheyLike() throws Exception {
-        try (CausalLm model = LayerKernelsTest.model("llama");
+        try (CausalLm model = TinyModels.model("llama");
                 AdaptedModel adapted = adapted(model)) {
             ExecutorService pool = Executors.newFixedThreadPool(4);
             try {
