@@ -3,6 +3,7 @@ package io.peft4j.lora;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import io.peft4j.adapters.Adapter;
@@ -128,27 +129,24 @@ public final class PortableLora {
 
     private static PortableModule cut(
             NDManager scope, String path, boolean embedding, Adapter adapter, int rank) {
-        NDArray whole = adapter.delta(scope, path);
+        // in float64, so that a full rank gives the change itself up to one rounding
+        NDArray whole = adapter.delta(scope, path).toType(DataType.FLOAT64, false);
         int kept = (int) Math.min(rank, whole.getShape().get(0));
         kept = (int) Math.min(kept, whole.getShape().get(1));
         NDList parts = DeltaMix.KERNELS.callList(scope, "cut", whole, scope.create(kept));
-        double all = energy(whole.toFloatArray());
-        double lost = energy(whole.sub(parts.get(1).matMul(parts.get(0))).toFloatArray());
+        double all = energy(whole);
+        double lost = energy(whole.sub(parts.get(1).matMul(parts.get(0))));
         return new PortableModule(
                 path,
                 embedding,
                 kept,
-                parts.get(0).toFloatArray(),
-                parts.get(1).toFloatArray(),
+                parts.get(0).toType(DataType.FLOAT32, false).toFloatArray(),
+                parts.get(1).toType(DataType.FLOAT32, false).toFloatArray(),
                 all == 0 ? 1 : 1 - lost / all);
     }
 
-    private static double energy(float[] values) {
-        double sum = 0;
-        for (float value : values) {
-            sum += (double) value * value;
-        }
-        return sum;
+    private static double energy(NDArray values) {
+        return values.mul(values).sum().getDouble();
     }
 
     /**
