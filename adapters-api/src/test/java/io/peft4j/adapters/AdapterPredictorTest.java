@@ -66,7 +66,8 @@ class AdapterPredictorTest {
             if (Float.isNaN(input[0])) {
                 throw new IllegalStateException("no number");
             }
-            return new NDList(context.getNDManager().create(input));
+            NDArray row = context.getNDManager().create(input);
+            return new NDList(batchifier == null ? row.reshape(1, input.length) : row);
         }
 
         @Override
@@ -130,9 +131,7 @@ class AdapterPredictorTest {
             assertThat(predictor.predict(AdapterRequest.of(ROW, "other")))
                     .isEqualTo(expected(ROW, "other"));
             List<AdapterRequest<float[]>> alike =
-                    List.of(
-                            AdapterRequest.of(OTHER_ROW, "other"),
-                            AdapterRequest.of(ROW, "other"));
+                    List.of(AdapterRequest.of(OTHER_ROW, "other"), AdapterRequest.of(ROW, "other"));
             assertClose(predictor.batchPredict(alike).get(0), expected(OTHER_ROW, "other"));
             // without a batchifier each request is a pass of its own, and may choose for itself
             List<AdapterRequest<float[]>> mixed =

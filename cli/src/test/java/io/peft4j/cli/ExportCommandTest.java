@@ -97,6 +97,15 @@ final class ExportCommandTest {
     }
 
     @Test
+    void whatAServerPassesOverIsRefusedInOneLineAndNothingIsWritten() {
+        CommandRun run = export("tgi", "heads");
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.err().lines()).hasSize(1);
+        assertThat(run.err()).contains("model.embed_tokens").contains("merge");
+        assertThat(directory.resolve("out")).doesNotExist();
+    }
+
+    @Test
     void theEnergyOfACutIsPrinted() {
         CommandRun run = export("vllm", "dora", "--rank", 20);
         assertThat(run.code()).as(run.err()).isZero();

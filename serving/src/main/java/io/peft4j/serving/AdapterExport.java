@@ -7,6 +7,7 @@ import io.peft4j.adapters.Provenance;
 import io.peft4j.adapters.SavedAdapter;
 import io.peft4j.adapters.Site;
 import io.peft4j.files.AtomicFiles;
+import io.peft4j.gguf.GgufFile;
 import io.peft4j.lora.PortableLora;
 import io.peft4j.lora.PortableModule;
 import io.peft4j.models.CausalLm;
@@ -87,7 +88,6 @@ public final class AdapterExport {
         if (server == Server.TGI) {
             lora = forTgi(lora, model);
         }
-        Files.createDirectories(directory);
         Path written = write(model, adapter, lora, directory);
         List<String> needs = new ArrayList<>();
         if (server == Server.VLLM && VllmRules.maxLoraRank(wanted) != VllmRules.maxLoraRank(1)) {
@@ -158,8 +158,10 @@ public final class AdapterExport {
             throws IOException {
         String called = name == null ? adapter.name() : name;
         if (server == Server.LLAMA_CPP) {
+            GgufFile content = LlamaCppAdapter.of(lora, model.config(), called);
+            Files.createDirectories(directory);
             Path file = directory.resolve("adapter.gguf");
-            LlamaCppAdapter.of(lora, model.config(), called).write(file);
+            content.write(file);
             return file;
         }
         String base =
@@ -177,23 +179,32 @@ public final class AdapterExport {
             saved.write(directory, provenance(adapter, lora));
             return directory;
         }
+        String settings = properties(base, lora.rank());
         saved.write(directory.resolve("adapters").resolve(called), provenance(adapter, lora));
         Path properties = directory.resolve("serving.properties");
         if (!Files.exists(properties)) {
-            AtomicFiles.writeString(properties, properties(base, lora.rank()));
+            AtomicFiles.writeString(properties, settings);
         }
         return directory;
     }
 
     private static String properties(@Nullable String base, int rank) {
-        return String.join(
-                "\n",
-                "engine=Python",
-                "option.model_id=" + (base == null ? "" : base),
-                "option.rolling_batch=vllm",
-                "option.enable_lora=true",
-                "option.max_lora_rank=" + VllmRules.maxLoraRank(rank),
-                "");
+        String model = base == null ? "" : "option.model_id=" + oneLine(base) + "\n";
+        return "engine=Python\n"
+                + model
+                + "option.rolling_batch=vllm\noption.enable_lora=true\noption.max_lora_rank="
+                + VllmRules.maxLoraRank(rank)
+                + "\n";
+    }
+
+    /** A name from a file must not become settings of its own. */
+    private static String oneLine(String base) {
+        if (base.chars().anyMatch(Character::isISOControl) || base.contains("\\")) {
+            throw new AdapterConfigException(
+                    "base_model_name_or_path has control characters or backslashes, which"
+                            + " serving.properties cannot hold; correct adapter_config.json");
+        }
+        return base;
     }
 
     private Provenance provenance(Adapter adapter, PortableLora lora) {

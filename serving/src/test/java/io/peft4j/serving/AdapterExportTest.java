@@ -241,4 +241,26 @@ class AdapterExportTest {
                     .isInstanceOf(IllegalArgumentException.class);
         }
     }
+
+    @Test
+    void aBaseModelsNameCannotAddSettings() throws Exception {
+        Path adapter = directory.resolve("adapter");
+        Files.createDirectory(adapter);
+        Path source = TestData.path("golden/serving/gaussian");
+        Files.copy(
+                source.resolve("adapter_model.safetensors"),
+                adapter.resolve("adapter_model.safetensors"));
+        Files.writeString(
+                adapter.resolve("adapter_config.json"),
+                Files.readString(source.resolve("adapter_config.json"))
+                        .replace("golden/llama3", "x\\noption.trust_remote_code=true"));
+        Path output = directory.resolve("output");
+        try (ServingModel model = ServingModel.open("llama3", adapter)) {
+            assertThatThrownBy(
+                            () -> model.export(AdapterExport.builder(), Server.DJL_SERVING, output))
+                    .isInstanceOf(AdapterConfigException.class)
+                    .hasMessageContaining("control characters");
+        }
+        assertThat(output).doesNotExist();
+    }
 }

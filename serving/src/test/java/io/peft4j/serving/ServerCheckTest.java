@@ -32,11 +32,11 @@ class ServerCheckTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "vllm | golden/serving/patterns | WRONG | 4 of 14 modules get another",
+                "vllm | golden/serving/patterns | WRONG | 6 of 14 modules get another",
                 "tgi | golden/serving/patterns | WRONG | one scaling",
                 "tgi | golden/serving/patterns | WRONG | fills rank 4 up to 8",
                 "djl-serving | golden/serving/patterns | WRONG | one scaling",
-                "llama.cpp | golden/serving/patterns | WRONG | k_proj 2 instead of 0.5",
+                "llama.cpp | golden/serving/patterns | WRONG | 3 of 14 modules get another",
                 "llama.cpp | golden/serving/rslora | WRONG | use_rslora",
                 "vllm | golden/serving/dora | REFUSED | LoRA only",
                 "tgi | golden/serving/dora | WRONG | lora_magnitude_vector",
