@@ -74,7 +74,8 @@ final class UsageTest {
     @Test
     void noCommandIsRefusedWithTheCommands() {
         assertRefused(
-                CommandRun.of(), "say what to do: train, eval, generate, merge, export, convert, inspect");
+                CommandRun.of(),
+                "say what to do: train, eval, generate, merge, export, convert, inspect");
     }
 
     @Test
