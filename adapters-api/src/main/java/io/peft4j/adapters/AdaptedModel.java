@@ -1,11 +1,9 @@
 package io.peft4j.adapters;
 
-import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
-import io.peft4j.torch.BFloat16;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -25,9 +23,10 @@ import org.jspecify.annotations.Nullable;
  * ({@link #use}, {@link #disableAdapter}); the updates of several add. Only {@link #merge} changes
  * base weights.
  *
- * <p>Forwards may run in many threads while adapters are added, loaded, activated and deleted in
- * another: each uses the adapters that were in effect when it began. Merging, unmerging and closing
- * need a moment without forwards. An operation that fails changes nothing.
+ * <p>Forwards may run in many threads while adapters are added, loaded, swapped, activated and
+ * deleted in another: each uses the adapters that were in effect when it began, and none waits for
+ * a load. Merging, unmerging and closing need a moment without forwards. An operation that fails
+ * changes nothing.
  *
  * <p>Arithmetic with Java numbers, as in {@code array.mul(0.5f)}, leaves the number in a Java
  * buffer that a garbage collection before backward frees, and the gradient is then wrong without a
@@ -47,6 +46,13 @@ public final class AdaptedModel implements AutoCloseable {
     private final LinearSwap swap;
     private final List<Parameter> frozenHere;
     private Runnable onClose = () -> {};
+
+    /**
+     * Taken by what makes, removes or merges adapters, which may take long. The monitor is held,
+     * and taken after it, only where such a change takes effect, so that no request waits for a
+     * load.
+     */
+    private final Turns changes = new Turns();
 
     /** By name, in the order of adding; replaced whole, so that readers need no lock. */
     private volatile Map<String, Adapter> adapters = Map.of();
@@ -157,19 +163,22 @@ public final class AdaptedModel implements AutoCloseable {
      * @throws AdapterConfigException if a target matches nothing or the settings do not fit
      * @throws IllegalStateException if the name is taken or an adapter is merged
      */
-    public synchronized Adapter add(String name, AdapterConfig config, long seed) {
-        requireUnmerged("adding an adapter");
-        requireNew(name);
-        Adapter adapter = create(name, config, seed);
-        try {
-            adapter.attachments().forEach(AdapterCreation::requireDropoutActs);
-            adapter.provenanceLog().created(seed);
-        } catch (RuntimeException e) {
-            adapter.delete();
-            throw e;
+    public Adapter add(String name, AdapterConfig config, long seed) {
+        try (Turns.Turn turn = changes.take()) {
+            requireUnmerged("adding an adapter");
+            requireNew(name);
+            Adapter adapter =
+                    new AdapterCreation(base, config, seed).create(name, this::baseFingerprint);
+            try {
+                adapter.attachments().forEach(AdapterCreation::requireDropoutActs);
+                adapter.provenanceLog().created(seed);
+            } catch (RuntimeException e) {
+                adapter.delete();
+                throw e;
+            }
+            register(adapter);
+            return adapter;
         }
-        register(adapter);
-        return adapter;
     }
 
     /**
@@ -195,28 +204,80 @@ public final class AdaptedModel implements AutoCloseable {
      * @throws AdapterMismatchException if the tensors do not fit
      * @throws IOException if the files cannot be read
      */
-    public synchronized Adapter load(String name, Path directory) throws IOException {
-        requireUnmerged("loading an adapter");
-        requireNew(name);
+    public Adapter load(String name, Path directory) throws IOException {
+        try (Turns.Turn turn = changes.take()) {
+            requireUnmerged("loading an adapter");
+            requireNew(name);
+            Adapter adapter = read(name, directory);
+            register(adapter);
+            return adapter;
+        }
+    }
+
+    private Adapter read(String name, Path directory) throws IOException {
         try (OpenAdapter opened = OpenAdapter.open(directory, base)) {
             SavedAdapter saved = opened.content();
-            Adapter adapter = create(name, Adapters.read(saved.config()), 0);
+            Adapter adapter =
+                    new AdapterCreation(base, Adapters.read(saved.config()), 0)
+                            .create(name, this::baseFingerprint);
             try {
                 adapter.load(directory, saved, true);
             } catch (IOException | RuntimeException | Error e) {
                 adapter.delete();
                 throw e;
             }
-            register(adapter);
             return adapter;
         }
     }
 
-    private Adapter create(String name, AdapterConfig config, long seed) {
-        return new AdapterCreation(base, config, seed).create(name, this::baseFingerprint);
+    /**
+     * Puts a saved adapter in the place of another, under its name and in effect where that is. It
+     * may be of another rank or method and adapt other modules. Nothing else is loaded, and
+     * requests go on meanwhile: a scope or a forward that began with the old one ends with it, one
+     * that begins later has the new one, and none sees a part of each. The old one's memory is
+     * freed with the last that uses it.
+     *
+     * @param name an adapter
+     * @param directory a directory in PEFT's format
+     * @return the new adapter
+     * @throws IllegalArgumentException if there is no adapter of this name, or the new one cannot
+     *     be active together with those that the old one is active with; nothing has changed
+     * @throws IllegalStateException if an adapter is merged
+     * @throws AdapterConfigException as {@link #load}; nothing has changed
+     * @throws AdapterMismatchException as {@link #load}; nothing has changed
+     * @throws IOException as {@link #load}; nothing has changed
+     */
+    public Adapter hotswap(String name, Path directory) throws IOException {
+        try (Turns.Turn turn = changes.take()) {
+            requireUnmerged("swapping an adapter");
+            Adapter old = adapter(name);
+            Adapter adapter = read(name, directory);
+            try {
+                replace(old, adapter);
+            } catch (RuntimeException e) {
+                adapter.delete();
+                throw e;
+            }
+            old.delete();
+            return adapter;
+        }
     }
 
-    private void register(Adapter adapter) {
+    private synchronized void replace(Adapter old, Adapter adapter) {
+        List<Adapter> active = new ArrayList<>(activations.everywhere().adapters());
+        boolean inEffect = active.contains(old);
+        active.replaceAll(one -> one.equals(old) ? adapter : one);
+        ActiveSet next = new ActiveSet(inEffect ? active : List.of(adapter));
+        adapter.setTrainable(inEffect);
+        Map<String, Adapter> replaced = new LinkedHashMap<>(adapters);
+        replaced.put(adapter.name(), adapter);
+        adapters = replaced;
+        if (inEffect) {
+            activations.set(next);
+        }
+    }
+
+    private synchronized void register(Adapter adapter) {
         ActiveSet alone;
         try {
             alone = new ActiveSet(List.of(adapter));
@@ -243,11 +304,13 @@ public final class AdaptedModel implements AutoCloseable {
      *     the same parameter
      * @throws IllegalStateException if an adapter is merged
      */
-    public synchronized void activate(String... names) {
-        requireUnmerged("activating");
-        ActiveSet active = setOf(names);
-        activations.set(active);
-        adapters.values().forEach(a -> a.setTrainable(active.adapters().contains(a)));
+    public void activate(String... names) {
+        try (Turns.Turn turn = changes.take()) {
+            requireUnmerged("activating");
+            ActiveSet active = setOf(names);
+            activations.set(active);
+            adapters.values().forEach(a -> a.setTrainable(active.adapters().contains(a)));
+        }
     }
 
     /**
@@ -299,17 +362,23 @@ public final class AdaptedModel implements AutoCloseable {
      * @throws IllegalArgumentException if there is none of this name
      * @throws IllegalStateException if it is merged
      */
-    public synchronized void delete(String name) {
-        requireUnmerged("deleting an adapter");
-        Adapter adapter = adapter(name);
+    public void delete(String name) {
+        try (Turns.Turn turn = changes.take()) {
+            requireUnmerged("deleting an adapter");
+            Adapter adapter = adapter(name);
+            remove(adapter);
+            adapter.delete();
+        }
+    }
+
+    private synchronized void remove(Adapter adapter) {
         List<Adapter> left = new ArrayList<>(activations.everywhere().adapters());
         if (left.remove(adapter)) {
             activations.set(left.isEmpty() ? ActiveSet.NONE : new ActiveSet(left));
         }
         Map<String, Adapter> fewer = new LinkedHashMap<>(adapters);
-        fewer.remove(name);
+        fewer.remove(adapter.name());
         adapters = fewer;
-        adapter.delete();
     }
 
     /**
@@ -394,37 +463,9 @@ public final class AdaptedModel implements AutoCloseable {
      */
     public AdapterSummary summary() {
         requireOpen();
-        List<AdapterSummary.Row> rows = new ArrayList<>();
-        long all = 0;
-        for (Parameter parameter : base.getParameters().values()) {
-            all += parameter.getShape().size();
-        }
-        long trainable = 0;
-        for (Adapter adapter : activeAdapters()) {
-            for (Parameter parameter : adapter.shared().values()) {
-                long size = parameter.getShape().size();
-                all += adapter.isTrainable(parameter) ? 0 : size;
-                trainable += adapter.isTrainable(parameter) ? size : 0;
-            }
-            for (Attachment attachment : adapter.attachments()) {
-                trainable += attachment.size();
-                rows.add(
-                        new AdapterSummary.Row(
-                                adapter.name(),
-                                attachment.weight().site(),
-                                attachment.size(),
-                                attachment.state().rank(),
-                                attachment.state().scaling(),
-                                typeName(attachment.weight().array())));
-            }
-        }
         Merge merged = merge;
         long kept = merged == null ? 0 : merged.keptBytes();
-        return new AdapterSummary(trainable, all + trainable, rows, kept);
-    }
-
-    private static String typeName(NDArray weight) {
-        return BFloat16.isBFloat16(weight) ? "bfloat16" : weight.getDataType().toString();
+        return AdapterSummary.of(base, activeAdapters(), kept);
     }
 
     /**
@@ -435,11 +476,13 @@ public final class AdaptedModel implements AutoCloseable {
      *
      * @return 64 hexadecimal digits
      */
-    public synchronized String baseFingerprint() {
-        requireOpen();
-        Merge merged = merge;
-        return BaseFingerprint.of(
-                new BaseModel(base), merged == null ? Parameter::getArray : merged::originalOf);
+    public String baseFingerprint() {
+        try (Turns.Turn turn = changes.take()) {
+            requireOpen();
+            Merge merged = merge;
+            return BaseFingerprint.of(
+                    new BaseModel(base), merged == null ? Parameter::getArray : merged::originalOf);
+        }
     }
 
     /**
@@ -463,7 +506,14 @@ public final class AdaptedModel implements AutoCloseable {
      * @throws IllegalStateException if any thread has a scope open: the weights would be other ones
      *     than it chose
      */
-    public synchronized MergeReport merge() {
+    public MergeReport merge() {
+        try (Turns.Turn turn = changes.take()) {
+            return mergeNow();
+        }
+    }
+
+    /** Nobody can choose adapters meanwhile. */
+    private synchronized MergeReport mergeNow() {
         requireOpen();
         if (merge != null) {
             return new MergeReport(List.of());
@@ -476,7 +526,13 @@ public final class AdaptedModel implements AutoCloseable {
     }
 
     /** Puts the original weights back, bit for bit. Does nothing if no adapter is merged. */
-    public synchronized void unmerge() {
+    public void unmerge() {
+        try (Turns.Turn turn = changes.take()) {
+            unmergeNow();
+        }
+    }
+
+    private synchronized void unmergeNow() {
         requireOpen();
         Merge done = merge;
         if (done != null) {
@@ -495,11 +551,17 @@ public final class AdaptedModel implements AutoCloseable {
      * @throws TiedWeightException as {@link #merge}
      * @throws IllegalStateException as {@link #merge}, or if an adapter is merged already
      */
-    public synchronized MergeReport mergeAndUnload() {
+    public MergeReport mergeAndUnload() {
+        try (Turns.Turn turn = changes.take()) {
+            return mergeForGood();
+        }
+    }
+
+    private synchronized MergeReport mergeForGood() {
         requireUnmerged("merging for good");
         requireNoScope("merging");
         MergeReport report = Merge.forGood(activations.everywhere(), new BaseModel(base));
-        close();
+        closeNow();
         return report;
     }
 
@@ -529,11 +591,17 @@ public final class AdaptedModel implements AutoCloseable {
      * no effect from now on. The base stays frozen. A second call does nothing.
      */
     @Override
-    public synchronized void close() {
+    public void close() {
+        try (Turns.Turn turn = changes.take()) {
+            closeNow();
+        }
+    }
+
+    private synchronized void closeNow() {
         if (closed) {
             return;
         }
-        unmerge();
+        unmergeNow();
         closed = true;
         List<Adapter> gone = adapters();
         adapters = Map.of();

@@ -1,5 +1,10 @@
 package io.peft4j.adapters;
 
+import ai.djl.ndarray.NDArray;
+import ai.djl.nn.Block;
+import ai.djl.nn.Parameter;
+import io.peft4j.torch.BFloat16;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalDouble;
@@ -37,6 +42,39 @@ public record AdapterSummary(long trainable, long all, List<Row> sites, long kep
             OptionalInt rank,
             OptionalDouble scaling,
             String dataType) {}
+
+    /** Counts adapters on a base model. */
+    static AdapterSummary of(Block base, List<Adapter> active, long keptBytes) {
+        List<Row> rows = new ArrayList<>();
+        long all = 0;
+        for (Parameter parameter : base.getParameters().values()) {
+            all += parameter.getShape().size();
+        }
+        long trainable = 0;
+        for (Adapter adapter : active) {
+            for (Parameter parameter : adapter.shared().values()) {
+                long size = parameter.getShape().size();
+                all += adapter.isTrainable(parameter) ? 0 : size;
+                trainable += adapter.isTrainable(parameter) ? size : 0;
+            }
+            for (Attachment attachment : adapter.attachments()) {
+                trainable += attachment.size();
+                rows.add(
+                        new Row(
+                                adapter.name(),
+                                attachment.weight().site(),
+                                attachment.size(),
+                                attachment.state().rank(),
+                                attachment.state().scaling(),
+                                typeName(attachment.weight().array())));
+            }
+        }
+        return new AdapterSummary(trainable, all + trainable, rows, keptBytes);
+    }
+
+    private static String typeName(NDArray weight) {
+        return BFloat16.isBFloat16(weight) ? "bfloat16" : weight.getDataType().toString();
+    }
 
     /**
      * Returns the trainable share.

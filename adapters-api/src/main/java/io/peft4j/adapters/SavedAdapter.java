@@ -9,6 +9,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An adapter as a directory in PEFT's format holds it, or as an {@link AdapterHost} would have
@@ -77,22 +78,33 @@ public record SavedAdapter(PeftConfig config, String source, Map<String, Tensor>
      */
     public static void copy(Path source, Path target, Change change) throws IOException {
         try (OpenAdapter opened = OpenAdapter.open(source, null)) {
-            SavedAdapter changed = change.of(opened.content());
-            Map<String, TensorSource> written = new LinkedHashMap<>();
-            for (Map.Entry<String, Tensor> entry : changed.tensors().entrySet()) {
-                Tensor tensor = entry.getValue();
-                long[] shape = tensor.shape().stream().mapToLong(Long::longValue).toArray();
-                written.put(
-                        entry.getKey(),
-                        TensorSources.ofFloats(Dtype.F32, tensor.values().read(), shape));
-            }
             Provenance provenance =
                     ProvenanceFile.read(source)
                             .map(ProvenanceFile::withoutFiles)
                             .map(Provenance::new)
                             .orElse(null);
-            AdapterFiles.write(target, changed.config(), written, provenance);
+            change.of(opened.content()).write(target, provenance);
         }
+    }
+
+    /**
+     * Writes this adapter in float32. A kill or a full disk at any moment leaves the target as it
+     * was.
+     *
+     * @param target the directory; made if it does not exist
+     * @param provenance where the adapter comes from; null for none
+     * @throws IOException if a tensor cannot be read or a file not be written
+     */
+    public void write(Path target, @Nullable Provenance provenance) throws IOException {
+        Map<String, TensorSource> written = new LinkedHashMap<>();
+        for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {
+            Tensor tensor = entry.getValue();
+            long[] shape = tensor.shape().stream().mapToLong(Long::longValue).toArray();
+            written.put(
+                    entry.getKey(),
+                    TensorSources.ofFloats(Dtype.F32, tensor.values().read(), shape));
+        }
+        AdapterFiles.write(target, config, written, provenance);
     }
 
     boolean contains(String key) {

@@ -1,6 +1,7 @@
 package io.peft4j.cli;
 
 import com.google.gson.JsonObject;
+import io.peft4j.serving.Server;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -49,6 +50,15 @@ final class InspectCommand implements Callable<Integer> {
             description = "The tokenizer to tell about, for a model that ships none.")
     private @Nullable Path tokenizer;
 
+    @Option(
+            names = "--for",
+            paramLabel = "SERVER",
+            converter = ServerConverter.class,
+            description =
+                    "Tells what vllm, tgi, llama.cpp or djl-serving would refuse of an adapter as it"
+                            + " is, or get wrong without a word; --model tells more.")
+    private @Nullable Server server;
+
     @Option(names = "--json", description = "Prints one JSON object.")
     private boolean json;
 
@@ -72,12 +82,19 @@ final class InspectCommand implements Callable<Integer> {
         JsonObject facts;
         if (Files.exists(directory.resolve("adapter_config.json"))) {
             facts = AdapterFacts.of(directory, base);
+            if (server != null) {
+                ServerFacts.add(facts, server, directory, base);
+            }
         } else if (Files.exists(directory.resolve("config.json"))) {
             if (model != null && source != null) {
                 throw new UsageException(
                         "--model is compared with what an adapter was made for, but "
                                 + directory
                                 + " is a model");
+            }
+            if (server != null) {
+                throw new UsageException(
+                        "--for is about adapters, but " + directory + " is a model");
             }
             facts = ModelFacts.of(directory, tokenizer);
         } else {

@@ -32,6 +32,7 @@ import picocli.CommandLine.Spec;
             EvalCommand.class,
             GenerateCommand.class,
             MergeCommand.class,
+            ExportCommand.class,
             ConvertCommand.class,
             InspectCommand.class,
             CompareCommand.class

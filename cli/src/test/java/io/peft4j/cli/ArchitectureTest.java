@@ -41,6 +41,8 @@ final class ArchitectureTest {
                     .definedBy("io.peft4j.cli..")
                     .layer("tuning")
                     .definedBy("io.peft4j.tuning..")
+                    .layer("serving")
+                    .definedBy("io.peft4j.serving..")
                     .layer("models")
                     .definedBy("io.peft4j.models..")
                     .layer("dora")
@@ -54,6 +56,7 @@ final class ArchitectureTest {
                             "io.peft4j.safetensors..",
                             "io.peft4j.files..",
                             "io.peft4j.text..",
+                            "io.peft4j.gguf..",
                             "io.peft4j.jinja..")
                     .layer("torch")
                     .definedBy("io.peft4j.torch..")
@@ -61,14 +64,17 @@ final class ArchitectureTest {
                     .mayNotBeAccessedByAnyLayer()
                     .whereLayer("tuning")
                     .mayOnlyBeAccessedByLayers("cli")
+                    .whereLayer("serving")
+                    .mayOnlyBeAccessedByLayers("cli")
                     .whereLayer("models")
-                    .mayOnlyBeAccessedByLayers("tuning", "cli")
+                    .mayOnlyBeAccessedByLayers("serving", "tuning", "cli")
                     .whereLayer("dora")
-                    .mayOnlyBeAccessedByLayers("models", "tuning", "cli")
+                    .mayOnlyBeAccessedByLayers("models", "serving", "tuning", "cli")
                     .whereLayer("lora")
-                    .mayOnlyBeAccessedByLayers("dora", "models", "tuning", "cli")
+                    .mayOnlyBeAccessedByLayers("dora", "models", "serving", "tuning", "cli")
                     .whereLayer("adapters")
-                    .mayOnlyBeAccessedByLayers("lora", "dora", "models", "tuning", "cli");
+                    .mayOnlyBeAccessedByLayers(
+                            "lora", "dora", "models", "serving", "tuning", "cli");
 
     @ArchTest
     static final ArchRule theLayersBelowKnowNoneAbove =
@@ -79,6 +85,7 @@ final class ArchitectureTest {
                             "io.peft4j.safetensors..",
                             "io.peft4j.files..",
                             "io.peft4j.text..",
+                            "io.peft4j.gguf..",
                             "io.peft4j.jinja..")
                     .should()
                     .dependOnClassesThat()
@@ -87,6 +94,7 @@ final class ArchitectureTest {
                             "io.peft4j.lora..",
                             "io.peft4j.dora..",
                             "io.peft4j.models..",
+                            "io.peft4j.serving..",
                             "io.peft4j.tuning..",
                             "io.peft4j.cli..");
 

@@ -75,7 +75,8 @@ final class UsageTest {
     @Test
     void noCommandIsRefusedWithTheCommands() {
         assertRefused(
-                CommandRun.of(), "say what to do: train, eval, generate, merge, convert, inspect");
+                CommandRun.of(),
+                "say what to do: train, eval, generate, merge, export, convert, inspect");
     }
 
     @Test

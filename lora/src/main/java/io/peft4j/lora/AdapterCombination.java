@@ -9,7 +9,6 @@ import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.adapters.Adapter;
 import io.peft4j.adapters.AdapterState;
 import io.peft4j.adapters.TargetModules;
-import io.peft4j.adapters.TrainedInFull;
 import io.peft4j.torch.GradMode;
 import io.peft4j.torch.Tensors;
 import java.util.ArrayList;
@@ -73,7 +72,12 @@ public final class AdapterCombination {
      */
     public CombinationReport addTo(AdaptedModel model, String name) {
         List<Adapter> adapters = weights.keySet().stream().map(model::adapter).toList();
-        adapters.forEach(AdapterCombination::requireSitesOnly);
+        adapters.forEach(
+                adapter ->
+                        SitesOnly.require(
+                                adapter,
+                                "which has no weighted sum with the others",
+                                "combine adapters without biases, saved modules and token rows"));
         Set<String> paths = new LinkedHashSet<>();
         adapters.forEach(adapter -> paths.addAll(adapter.states().keySet()));
         NDManager any =
@@ -92,23 +96,6 @@ public final class AdapterCombination {
             factors.forEach(
                     (path, f) -> rows.add(new CombinationReport.Row(path, rank(f), f.error)));
             return new CombinationReport(rows);
-        }
-    }
-
-    private static void requireSitesOnly(Adapter adapter) {
-        TrainedInFull own = adapter.config().trainedInFull();
-        if (adapter.config() instanceof LowRankConfig config && config.loraBias()) {
-            throw new IllegalArgumentException(
-                    "adapter " + adapter.name() + " has lora_bias; combine adapters without it");
-        }
-        if (!own.equals(TrainedInFull.NOTHING)) {
-            throw new IllegalArgumentException(
-                    "adapter "
-                            + adapter.name()
-                            + " also trains "
-                            + own
-                            + ", which has no weighted sum with the others; combine adapters"
-                            + " without biases, saved modules and token rows");
         }
     }
 

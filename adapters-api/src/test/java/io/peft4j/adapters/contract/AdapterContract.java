@@ -36,7 +36,8 @@ public abstract class AdapterContract
                 FailureBehaviours,
                 TrainingBehaviours,
                 LifetimeBehaviours,
-                ThreadBehaviours {
+                ThreadBehaviours,
+                SwapBehaviours {
 
     /**
      * Creates settings of the method without dropout and with the initialisation that leaves the
