@@ -11,7 +11,6 @@
       block = ops.prim.min(rows, ops.prim.max(1, torch.floordiv(262144, columns)))
     else:
       pass
-    scaled = torch.mul(b, scaling[0])
     updates = torch.empty([block, columns], dtype=6, device=ops.prim.device(w))
     largest = 0.
     changed = 0.
@@ -22,7 +21,7 @@
       count = ops.prim.min(block, torch.sub(rows, start))
       stored = torch.narrow(w, 0, start, count)
       before = torch.to(stored, 6)
-      update = torch.mm(torch.narrow(scaled, 0, start, count), a, out=torch.narrow(updates, 0, 0, count))
+      update = torch.mul_(torch.mm(torch.narrow(b, 0, start, count), a, out=torch.narrow(updates, 0, 0, count)), scaling[0])
       merged = (self).merged_rows(before, update, own, start)
       least, most = torch.aminmax(merged[0])
       largest = ops.prim.max(largest, ops.prim.max(torch.neg(float(least)), float(most)))
