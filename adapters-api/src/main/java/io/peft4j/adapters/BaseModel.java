@@ -36,6 +36,7 @@ final class BaseModel {
                     for (BaseWeight weight : weightsOf(path, block)) {
                         if (seen.add(weight.use())) {
                             weights.put(weight.site().path(), weight);
+                            ties.add(weight);
                         }
                     }
                 });
@@ -64,6 +65,9 @@ final class BaseModel {
 
     private static @Nullable Site site(String path, Block block, String name, Parameter parameter) {
         Shape shape = parameter.getArray().getShape();
+        if (block instanceof DescribedBlock described) {
+            return described.site(path, name);
+        }
         if (block instanceof Linear) {
             return name.equals("weight")
                     ? Site.linear(path, shape.get(0), shape.get(1), false)

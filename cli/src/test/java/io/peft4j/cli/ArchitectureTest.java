@@ -41,6 +41,8 @@ final class ArchitectureTest {
                     .definedBy("io.peft4j.cli..")
                     .layer("tuning")
                     .definedBy("io.peft4j.tuning..")
+                    .layer("torchscript")
+                    .definedBy("io.peft4j.torchscript..")
                     .layer("models")
                     .definedBy("io.peft4j.models..")
                     .layer("dora")
@@ -61,14 +63,17 @@ final class ArchitectureTest {
                     .mayNotBeAccessedByAnyLayer()
                     .whereLayer("tuning")
                     .mayOnlyBeAccessedByLayers("cli")
+                    .whereLayer("torchscript")
+                    .mayOnlyBeAccessedByLayers("cli")
                     .whereLayer("models")
                     .mayOnlyBeAccessedByLayers("tuning", "cli")
                     .whereLayer("dora")
-                    .mayOnlyBeAccessedByLayers("models", "tuning", "cli")
+                    .mayOnlyBeAccessedByLayers("models", "tuning", "torchscript", "cli")
                     .whereLayer("lora")
-                    .mayOnlyBeAccessedByLayers("dora", "models", "tuning", "cli")
+                    .mayOnlyBeAccessedByLayers("dora", "models", "tuning", "torchscript", "cli")
                     .whereLayer("adapters")
-                    .mayOnlyBeAccessedByLayers("lora", "dora", "models", "tuning", "cli");
+                    .mayOnlyBeAccessedByLayers(
+                            "lora", "dora", "models", "tuning", "torchscript", "cli");
 
     @ArchTest
     static final ArchRule theLayersBelowKnowNoneAbove =
@@ -88,6 +93,7 @@ final class ArchitectureTest {
                             "io.peft4j.dora..",
                             "io.peft4j.models..",
                             "io.peft4j.tuning..",
+                            "io.peft4j.torchscript..",
                             "io.peft4j.cli..");
 
     @ArchTest

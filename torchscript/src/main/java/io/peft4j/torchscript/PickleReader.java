@@ -1,0 +1,398 @@
+package io.peft4j.torchscript;
+
+import java.nio.BufferUnderflowException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads the pickles of TorchScript archives without executing anything: a pickle is a program, of
+ * which only the opcodes and names that {@code torch.jit.save} writes are understood. They describe
+ * objects of the archive's own classes, tensors, numbers, texts, lists and tuples. Everything else
+ * is refused, as is nesting that would end libtorch, which walks it recursively.
+ *
+ * <p>The position of each object's last attribute is kept, since an attribute is added to an
+ * archive by putting bytes there; nothing else of the pickle has to be understood or written anew.
+ */
+final class PickleReader {
+
+    private static final int MAX_DEPTH = 200;
+    private static final int MAX_VALUES = 20_000_000;
+
+    private static final Pattern CLASS = Pattern.compile("__torch__(\\.\\w+)+");
+    private static final Pattern HARMLESS =
+            Pattern.compile(
+                    "torch\\.\\w+Storage"
+                            + "|torch\\.(device|per_(tensor|channel)_affine\\w*|preserve_format)"
+                            + "|torch\\.jit\\._pickle\\.\\w+"
+                            + "|torch\\._utils\\._rebuild_(tensor_v2|tensor|qtensor|parameter)"
+                            + "|collections\\.OrderedDict");
+
+    private record Global(String name) {}
+
+    /** A list or a tuple. */
+    private static final class Values extends ArrayList<@Nullable Object> {
+        private static final long serialVersionUID = 1L;
+        private int depth = 1;
+    }
+
+    private static final class Dict {
+        private final Map<Object, @Nullable Object> entries = new LinkedHashMap<>();
+        private int insertAt = -1;
+        private int depth = 1;
+    }
+
+    private record Storage(String key, String type, long size) {}
+
+    private enum Mark {
+        MARK
+    }
+
+    private final String where;
+    private final ByteBuffer bytes;
+    private final Values stack = new Values();
+    private final Map<Integer, @Nullable Object> memo = new HashMap<>();
+    private final List<PickledObject> objects = new ArrayList<>();
+    private final List<StoredTensor> tensors = new ArrayList<>();
+    private final Map<PickledObject, Integer> depths = new HashMap<>();
+    private int values;
+
+    private PickleReader(String where, byte[] pickle) {
+        this.where = where;
+        bytes = ByteBuffer.wrap(pickle).order(ByteOrder.LITTLE_ENDIAN);
+    }
+
+    /**
+     * What a pickle describes.
+     *
+     * @param root the value
+     * @param objects all objects in it, in order
+     * @param tensors all tensors in it, in order
+     */
+    record Content(
+            @Nullable Object root, List<PickledObject> objects, List<StoredTensor> tensors) {}
+
+    /** Reads a pickle; {@code where} begins the messages. */
+    static Content read(String where, byte[] pickle) throws TorchScriptException {
+        PickleReader reader = new PickleReader(where, pickle);
+        try {
+            Object root = reader.run();
+            return new Content(root, reader.objects, reader.tensors);
+        } catch (BufferUnderflowException | IndexOutOfBoundsException | ClassCastException e) {
+            throw new TorchScriptException(
+                    where + " is damaged near byte " + reader.bytes.position(), e);
+        }
+    }
+
+    private @Nullable Object run() throws TorchScriptException {
+        while (true) {
+            int at = bytes.position();
+            int opcode = bytes.get() & 0xFF;
+            if (++values > MAX_VALUES) {
+                throw refused("more than " + MAX_VALUES + " operations", at);
+            }
+            if (opcode == '.') {
+                Object root = pop();
+                if (!stack.isEmpty() || bytes.hasRemaining()) {
+                    throw refused("something after its end", at);
+                }
+                return root;
+            }
+            step(opcode, at);
+        }
+    }
+
+    private void step(int opcode, int at) throws TorchScriptException {
+        switch (opcode) {
+            case 0x80 -> {
+                int protocol = bytes.get();
+                if (protocol != 2) {
+                    throw refused("protocol " + protocol + " instead of 2", at);
+                }
+            }
+            case 'c' -> push(global(at));
+            case 'q' -> memo.put(bytes.get() & 0xFF, peek());
+            case 'r' -> memo.put(bytes.getInt(), peek());
+            case 'h' -> push(recall(bytes.get() & 0xFF, at));
+            case 'j' -> push(recall(bytes.getInt(), at));
+            case ')', ']' -> push(new Values());
+            case '}' -> push(new Dict());
+            case '(' -> push(Mark.MARK);
+            case 'X' -> push(text(at));
+            case 0x88 -> push(true);
+            case 0x89 -> push(false);
+            case 'N' -> push(null);
+            case 'K' -> push((long) (bytes.get() & 0xFF));
+            case 'M' -> push((long) (bytes.getShort() & 0xFFFF));
+            case 'J' -> push((long) bytes.getInt());
+            case 0x8a -> push(longNumber(at));
+            case 'G' -> push(Double.longBitsToDouble(Long.reverseBytes(bytes.getLong())));
+            case 't' -> push(tuple(popToMark(), at));
+            case 0x85, 0x86, 0x87 -> push(tuple(popMany(opcode - 0x84), at));
+            case 'e' -> append((Values) peekBelowMark(), popToMark(), at);
+            case 'a' -> {
+                Values one = popMany(1);
+                append((Values) peek(), one, at);
+            }
+            case 'Q' -> push(storage((Values) pop(), at));
+            case 'R' -> reduce(at);
+            case 0x81 -> newObject(at);
+            case 'u' -> {
+                Values items = popToMark();
+                Dict dict = (Dict) peek();
+                dict.insertAt = at;
+                setItems(dict, items, at);
+            }
+            case 's' -> {
+                Values items = popMany(2);
+                setItems((Dict) peek(), items, at);
+            }
+            case 'b' -> build(at);
+            default ->
+                    throw refused(
+                            String.format("opcode 0x%02x, which TorchScript never writes", opcode),
+                            at);
+        }
+    }
+
+    private Global global(int at) throws TorchScriptException {
+        String name = line() + "." + line();
+        if (!CLASS.matcher(name).matches() && !HARMLESS.matcher(name).matches()) {
+            throw refused(
+                    "the name "
+                            + name.replaceAll("\\p{Cntrl}", "?")
+                            + ", which TorchScript never uses",
+                    at);
+        }
+        return new Global(name);
+    }
+
+    private String line() {
+        StringBuilder line = new StringBuilder();
+        for (char c; (c = (char) (bytes.get() & 0xFF)) != '\n'; ) {
+            if (line.length() == 1000) {
+                throw new IndexOutOfBoundsException("a name without end");
+            }
+            line.append(c);
+        }
+        return line.toString();
+    }
+
+    private @Nullable Object recall(int key, int at) throws TorchScriptException {
+        if (!memo.containsKey(key)) {
+            throw refused("a reference to number " + key + ", which is not there", at);
+        }
+        return memo.get(key);
+    }
+
+    private String text(int at) throws TorchScriptException {
+        int length = bytes.getInt();
+        if (length < 0 || length > bytes.remaining()) {
+            throw refused("a text of " + Integer.toUnsignedString(length) + " bytes", at);
+        }
+        byte[] text = new byte[length];
+        bytes.get(text);
+        return new String(text, StandardCharsets.UTF_8);
+    }
+
+    private long longNumber(int at) throws TorchScriptException {
+        int length = bytes.get() & 0xFF;
+        if (length > 8) {
+            throw refused("a number of " + length + " bytes", at);
+        }
+        long number = 0;
+        for (int i = 0; i < length; i++) {
+            number |= (bytes.get() & 0xFFL) << (8 * i);
+        }
+        int unused = 64 - 8 * length;
+        return length == 0 ? 0 : number << unused >> unused;
+    }
+
+    private Values tuple(Values items, int at) throws TorchScriptException {
+        Values tuple = new Values();
+        append(tuple, items, at);
+        return tuple;
+    }
+
+    private void append(Values target, Values items, int at) throws TorchScriptException {
+        for (Object item : items) {
+            target.depth = deeper(target.depth, item, at);
+            target.add(item);
+        }
+    }
+
+    private void setItems(Dict dict, Values items, int at) throws TorchScriptException {
+        for (int i = 0; i < items.size(); i += 2) {
+            Object key = items.get(i);
+            if (!(key instanceof String || key instanceof Long || key instanceof Double)) {
+                throw refused("a key that is neither a text nor a number", at);
+            }
+            Object value = items.get(i + 1);
+            dict.depth = deeper(dict.depth, value, at);
+            dict.entries.put(key, value);
+        }
+    }
+
+    private int deeper(int depth, @Nullable Object item, int at) throws TorchScriptException {
+        int below =
+                item instanceof Values list
+                        ? list.depth
+                        : item instanceof Dict dict
+                                ? dict.depth
+                                : item instanceof PickledObject object
+                                        ? depths.getOrDefault(object, 1)
+                                        : 0;
+        if (below >= MAX_DEPTH) {
+            throw refused("values nested more than " + MAX_DEPTH + " deep", at);
+        }
+        return Math.max(depth, below + 1);
+    }
+
+    /** A storage, as {@code ('storage', type, key, device, size)}. */
+    private Storage storage(Values id, int at) throws TorchScriptException {
+        if (id.size() == 5
+                && "storage".equals(id.get(0))
+                && id.get(1) instanceof Global type
+                && id.get(2) instanceof String key
+                && id.get(4) instanceof Long size
+                && size >= 0
+                && key.matches("\\w{1,100}")) {
+            return new Storage(key, type.name().substring("torch.".length()), size);
+        }
+        throw refused("a storage that is described in another way than TorchScript's", at);
+    }
+
+    private void reduce(int at) throws TorchScriptException {
+        Values arguments = (Values) pop();
+        Global function = (Global) pop();
+        if (function.name().endsWith("._rebuild_qtensor")
+                || function.name().endsWith("._rebuild_tensor_v2")) {
+            StoredTensor tensor =
+                    tensor(
+                            (Storage) arguments.get(0),
+                            (Long) arguments.get(1),
+                            axes((Values) arguments.get(2)),
+                            axes((Values) arguments.get(3)),
+                            at);
+            tensors.add(tensor);
+            push(tensor);
+        } else if (function.name().startsWith("torch._utils.")) {
+            throw refused(function.name() + ", which TorchScript no longer writes", at);
+        } else {
+            Values result = new Values(); // a list with its type; nothing here asks for its items
+            append(result, arguments, at);
+            push(result);
+        }
+    }
+
+    private static long[] axes(Values values) {
+        return values.stream().mapToLong(value -> (Long) value).toArray();
+    }
+
+    /** libtorch trusts these numbers; a view that reaches out of its storage would end it. */
+    private StoredTensor tensor(Storage storage, long offset, long[] shape, long[] strides, int at)
+            throws TorchScriptException {
+        boolean fits = shape.length == strides.length && shape.length <= 64 && offset >= 0;
+        boolean empty = false;
+        long last = offset;
+        try {
+            long size = 1;
+            for (int axis = 0; fits && axis < shape.length; axis++) {
+                fits = shape[axis] >= 0 && strides[axis] >= 0;
+                empty |= shape[axis] == 0;
+                size = Math.multiplyExact(size, shape[axis]);
+                last =
+                        Math.addExact(
+                                last,
+                                Math.multiplyExact(Math.max(0, shape[axis] - 1), strides[axis]));
+            }
+        } catch (ArithmeticException e) {
+            fits = false;
+        }
+        if (!fits || (!empty && last >= storage.size())) {
+            throw refused(
+                    "a tensor that reaches out of its storage "
+                            + storage.key()
+                            + " of "
+                            + storage.size()
+                            + " elements",
+                    at);
+        }
+        return new StoredTensor(
+                storage.key(), storage.type(), storage.size(), offset, shape, strides);
+    }
+
+    private void newObject(int at) throws TorchScriptException {
+        pop();
+        Global type = (Global) pop();
+        if (!CLASS.matcher(type.name()).matches()) {
+            throw refused("an object of " + type.name(), at);
+        }
+        PickledObject object = new PickledObject(type.name());
+        objects.add(object);
+        push(object);
+    }
+
+    private void build(int at) throws TorchScriptException {
+        Object state = pop();
+        PickledObject object = (PickledObject) peek();
+        if (object == null) {
+            throw refused("attributes of nothing", at);
+        }
+        depths.put(object, deeper(1, state, at));
+        if (state instanceof Dict dict) { // else it is what the class's __setstate__ takes
+            object.build(dict.entries, dict.insertAt);
+        }
+    }
+
+    private void push(@Nullable Object value) {
+        stack.add(value);
+    }
+
+    private @Nullable Object pop() {
+        Object value = stack.remove(stack.size() - 1);
+        if (value == Mark.MARK) {
+            throw new IndexOutOfBoundsException("a mark in the place of a value");
+        }
+        return value;
+    }
+
+    private @Nullable Object peek() {
+        return stack.get(stack.size() - 1);
+    }
+
+    private @Nullable Object peekBelowMark() {
+        return stack.get(stack.lastIndexOf(Mark.MARK) - 1);
+    }
+
+    private Values popToMark() {
+        int mark = stack.lastIndexOf(Mark.MARK);
+        Values values = new Values();
+        values.addAll(stack.subList(mark + 1, stack.size()));
+        stack.subList(mark, stack.size()).clear();
+        return values;
+    }
+
+    private Values popMany(int count) {
+        Values values = new Values();
+        List<@Nullable Object> top = stack.subList(stack.size() - count, stack.size());
+        if (top.contains(Mark.MARK)) {
+            throw new IndexOutOfBoundsException("a mark in the place of a value");
+        }
+        values.addAll(top);
+        top.clear();
+        return values;
+    }
+
+    private TorchScriptException refused(String what, int at) {
+        return new TorchScriptException(
+                where + " has " + what + " (byte " + at + "); pickles are read, never executed");
+    }
+}
