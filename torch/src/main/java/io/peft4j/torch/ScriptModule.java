@@ -22,6 +22,8 @@ import org.jspecify.annotations.Nullable;
  * A TorchScript archive that libtorch has loaded, with its parameters as plain arrays that a graph
  * for backward can keep.
  *
+ * <p>The graph executor's optimiser is off, as for a {@link TextModule} and for the same reason.
+ *
  * <p>A module has one state: who calls {@link #set} must see to it that nobody computes meanwhile.
  */
 public final class ScriptModule implements AutoCloseable {
@@ -83,6 +85,7 @@ public final class ScriptModule implements AutoCloseable {
             }
             name.setName("module_method:" + method);
             inputs.add(name);
+            JniUtils.setGraphExecutorOptimize(false);
             IValueUtils.forward(block, inputs, true).close();
         } finally {
             for (int i = names.size() - 1; i >= 0; i--) { // backwards: one may be there twice
@@ -100,6 +103,7 @@ public final class ScriptModule implements AutoCloseable {
      */
     public NDList forward(NDList inputs, boolean training) {
         ParameterStore none = new ParameterStore(inputs.head().getManager(), false);
+        JniUtils.setGraphExecutorOptimize(false);
         return block.forward(none, inputs, training);
     }
 

@@ -46,7 +46,7 @@ final class MergedArchive {
         ZipRecords zip = archive.zip();
         try (RecordWriter writer =
                 new RecordWriter(zip.folder(), new BufferedOutputStream(target, 1 << 16))) {
-            for (ZipRecords.Entry entry : zip.entries().values()) {
+            for (ZipDirectory.Entry entry : zip.entries().values()) {
                 String name = entry.name().substring(zip.folder().length() + 1);
                 List<View> views = storages.get(name);
                 if (views == null) {

@@ -49,8 +49,6 @@ final class PickleReader {
         private int depth = 1;
     }
 
-    private record Storage(String key, String type, long size) {}
-
     private enum Mark {
         MARK
     }
@@ -136,23 +134,23 @@ final class PickleReader {
             case 'G' -> push(Double.longBitsToDouble(Long.reverseBytes(bytes.getLong())));
             case 't' -> push(tuple(popToMark(), at));
             case 0x85, 0x86, 0x87 -> push(tuple(popMany(opcode - 0x84), at));
-            case 'e' -> append((Values) peekBelowMark(), popToMark(), at);
+            case 'e' -> append(as(Values.class, peekBelowMark()), popToMark(), at);
             case 'a' -> {
                 Values one = popMany(1);
-                append((Values) peek(), one, at);
+                append(as(Values.class, peek()), one, at);
             }
-            case 'Q' -> push(storage((Values) pop(), at));
+            case 'Q' -> push(storage(as(Values.class, pop()), at));
             case 'R' -> reduce(at);
             case 0x81 -> newObject(at);
             case 'u' -> {
                 Values items = popToMark();
-                Dict dict = (Dict) peek();
+                Dict dict = as(Dict.class, peek());
                 dict.insertAt = at;
                 setItems(dict, items, at);
             }
             case 's' -> {
                 Values items = popMany(2);
-                setItems((Dict) peek(), items, at);
+                setItems(as(Dict.class, peek()), items, at);
             }
             case 'b' -> build(at);
             default ->
@@ -256,7 +254,7 @@ final class PickleReader {
     }
 
     /** A storage, as {@code ('storage', type, key, device, size)}. */
-    private Storage storage(Values id, int at) throws TorchScriptException {
+    private StoredTensor.Storage storage(Values id, int at) throws TorchScriptException {
         if (id.size() == 5
                 && "storage".equals(id.get(0))
                 && id.get(1) instanceof Global type
@@ -264,23 +262,33 @@ final class PickleReader {
                 && id.get(4) instanceof Long size
                 && size >= 0
                 && key.matches("\\w{1,100}")) {
-            return new Storage(key, type.name().substring("torch.".length()), size);
+            String name = type.name();
+            return new StoredTensor.Storage(key, name.substring(name.indexOf('.') + 1), size);
         }
         throw refused("a storage that is described in another way than TorchScript's", at);
     }
 
     private void reduce(int at) throws TorchScriptException {
-        Values arguments = (Values) pop();
-        Global function = (Global) pop();
+        Values arguments = as(Values.class, pop());
+        Global function = as(Global.class, pop());
         if (function.name().endsWith("._rebuild_qtensor")
                 || function.name().endsWith("._rebuild_tensor_v2")) {
+            StoredTensor.Storage storage = as(StoredTensor.Storage.class, arguments.get(0));
             StoredTensor tensor =
-                    tensor(
-                            (Storage) arguments.get(0),
-                            (Long) arguments.get(1),
-                            axes((Values) arguments.get(2)),
-                            axes((Values) arguments.get(3)),
-                            at);
+                    StoredTensor.within(
+                            storage,
+                            as(Long.class, arguments.get(1)),
+                            axes(as(Values.class, arguments.get(2))),
+                            axes(as(Values.class, arguments.get(3))));
+            if (tensor == null) {
+                throw refused(
+                        "a tensor that reaches out of its storage "
+                                + storage.key()
+                                + " of "
+                                + storage.size()
+                                + " elements",
+                        at);
+            }
             tensors.add(tensor);
             push(tensor);
         } else if (function.name().startsWith("torch._utils.")) {
@@ -293,45 +301,12 @@ final class PickleReader {
     }
 
     private static long[] axes(Values values) {
-        return values.stream().mapToLong(value -> (Long) value).toArray();
-    }
-
-    /** libtorch trusts these numbers; a view that reaches out of its storage would end it. */
-    private StoredTensor tensor(Storage storage, long offset, long[] shape, long[] strides, int at)
-            throws TorchScriptException {
-        boolean fits = shape.length == strides.length && shape.length <= 64 && offset >= 0;
-        boolean empty = false;
-        long last = offset;
-        try {
-            long size = 1;
-            for (int axis = 0; fits && axis < shape.length; axis++) {
-                fits = shape[axis] >= 0 && strides[axis] >= 0;
-                empty |= shape[axis] == 0;
-                size = Math.multiplyExact(size, shape[axis]);
-                last =
-                        Math.addExact(
-                                last,
-                                Math.multiplyExact(Math.max(0, shape[axis] - 1), strides[axis]));
-            }
-        } catch (ArithmeticException e) {
-            fits = false;
-        }
-        if (!fits || (!empty && last >= storage.size())) {
-            throw refused(
-                    "a tensor that reaches out of its storage "
-                            + storage.key()
-                            + " of "
-                            + storage.size()
-                            + " elements",
-                    at);
-        }
-        return new StoredTensor(
-                storage.key(), storage.type(), storage.size(), offset, shape, strides);
+        return values.stream().mapToLong(value -> as(Long.class, value)).toArray();
     }
 
     private void newObject(int at) throws TorchScriptException {
         pop();
-        Global type = (Global) pop();
+        Global type = as(Global.class, pop());
         if (!CLASS.matcher(type.name()).matches()) {
             throw refused("an object of " + type.name(), at);
         }
@@ -342,14 +317,18 @@ final class PickleReader {
 
     private void build(int at) throws TorchScriptException {
         Object state = pop();
-        PickledObject object = (PickledObject) peek();
-        if (object == null) {
-            throw refused("attributes of nothing", at);
-        }
+        PickledObject object = as(PickledObject.class, peek());
         depths.put(object, deeper(1, state, at));
         if (state instanceof Dict dict) { // else it is what the class's __setstate__ takes
             object.build(dict.entries, dict.insertAt);
         }
+    }
+
+    private static <T> T as(Class<T> type, @Nullable Object value) {
+        if (value == null) {
+            throw new ClassCastException("nothing in the place of a value");
+        }
+        return type.cast(value);
     }
 
     private void push(@Nullable Object value) {

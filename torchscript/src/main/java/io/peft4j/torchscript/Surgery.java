@@ -124,7 +124,7 @@ final class Surgery {
         ZipRecords zip = archive.zip();
         try (RecordWriter writer =
                 new RecordWriter(zip.folder(), new BufferedOutputStream(target, 1 << 16))) {
-            for (ZipRecords.Entry entry : zip.entries().values()) {
+            for (ZipDirectory.Entry entry : zip.entries().values()) {
                 String name = entry.name().substring(zip.folder().length() + 1);
                 if (name.equals("data.pkl")) {
                     writer.put(name, pickle());

@@ -93,7 +93,7 @@ public final class TorchScriptArchive implements AutoCloseable {
             throws TorchScriptException {
         Map<String, Long> sizes = new LinkedHashMap<>();
         for (StoredTensor tensor : tensors) {
-            ZipRecords.Entry record = zip.entries().get(folder + tensor.storage());
+            ZipDirectory.Entry record = zip.entries().get(folder + tensor.storage());
             int width = StoredTensor.width(tensor.storageType());
             if (width == 0) {
                 throw refused("a tensor of type " + tensor.storageType() + " is not known");

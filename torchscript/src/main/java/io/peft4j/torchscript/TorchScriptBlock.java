@@ -61,7 +61,7 @@ public final class TorchScriptBlock extends ModuleBlock implements AutoCloseable
     private final Path file;
     private final ScriptModule module;
     private final Map<String, Parameter> byPath = new LinkedHashMap<>();
-    private final Map<String, ZipRecords.Entry> records;
+    private final Map<String, ZipDirectory.Entry> records;
     private final Pass pass;
 
     private TorchScriptBlock(
