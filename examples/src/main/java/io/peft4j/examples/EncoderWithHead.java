@@ -9,6 +9,7 @@ import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Block;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterStore;
+import ai.djl.training.initializer.Initializer;
 import ai.djl.util.PairList;
 import io.peft4j.torch.BFloat16;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +33,8 @@ final class EncoderWithHead extends AbstractBlock {
         this.hidden = hidden;
         this.encoder = addChildBlock("bert", encoder);
         head = addChildBlock("classifier", Linear.builder().setUnits(classes).build());
+        // the same base each time, as the saved adapter expects
+        head.setInitializer(Initializer.ZEROS, parameter -> true);
     }
 
     /** Asks an encoder for the length of its pooled output, and puts a head on it. */

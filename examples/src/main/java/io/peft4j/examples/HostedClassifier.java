@@ -47,6 +47,7 @@ import java.util.List;
 public final class HostedClassifier {
 
     private static final int CLASSES = 2;
+    private static final int EPOCHS = 16;
 
     private HostedClassifier() {}
 
@@ -176,7 +177,7 @@ public final class HostedClassifier {
                 new ArrayDataset.Builder()
                         .setData(texts.ids(), texts.mask())
                         .optLabels(texts.labels())
-                        .setSampling(16, true)
+                        .setSampling(16, false)
                         .build();
         try (AdaptedModel adapted = Adapters.attach(model, config);
                 AdamWOptimizer optimizer =
@@ -192,7 +193,7 @@ public final class HostedClassifier {
             System.out.println(adapted.summary());
             trainer.setMetrics(new Metrics());
             trainer.initialize(texts.batch(16));
-            EasyTrain.fit(trainer, 8, rows, null);
+            EasyTrain.fit(trainer, EPOCHS, rows, null);
             adapted.save(output);
         }
     }

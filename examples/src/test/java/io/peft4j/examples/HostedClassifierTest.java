@@ -32,8 +32,11 @@ final class HostedClassifierTest {
         server.createContext(
                 "/",
                 exchange -> {
-                    exchange.sendResponseHeaders(200, bytes.size());
-                    exchange.getResponseBody().write(bytes.toByteArray());
+                    boolean head = exchange.getRequestMethod().equals("HEAD");
+                    exchange.sendResponseHeaders(200, head ? -1 : bytes.size());
+                    if (!head) {
+                        exchange.getResponseBody().write(bytes.toByteArray());
+                    }
                     exchange.close();
                 });
         server.start();

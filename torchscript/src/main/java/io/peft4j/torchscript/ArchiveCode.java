@@ -1,6 +1,7 @@
 package io.peft4j.torchscript;
 
 import java.io.IOException;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.regex.Pattern;
@@ -14,10 +15,11 @@ final class ArchiveCode {
     /** libtorch's parser and compiler recurse, and their stack ends the process. */
     private static final int MAX_DEPTH = 100;
 
-    private static final Pattern RECURSION =
-            Pattern.compile("(?:(?:\\bnot\\b|[-~])\\s*){40}|(?:.*?(?:\\belse\\b|\\*\\*)){100}");
+    private static final Pattern PREFIXES = Pattern.compile("(?:(?:\\bnot\\b|[-~])\\s*){40}");
+    private static final Pattern RIGHT_TO_LEFT = Pattern.compile("\\belse\\b|\\*\\*");
 
     private final Map<String, String> records = new LinkedHashMap<>();
+    private final Map<String, ClassText> classes = new HashMap<>();
 
     private ArchiveCode() {}
 
@@ -50,7 +52,9 @@ final class ArchiveCode {
                 depth -= (c == ')' || c == ']' || c == '}') && depth > 0 ? 1 : 0;
                 deep |= depth > MAX_DEPTH;
             }
-            boolean chained = line.length() >= 40 && RECURSION.matcher(line).find();
+            boolean chained =
+                    PREFIXES.matcher(line).find()
+                            || RIGHT_TO_LEFT.matcher(line).results().count() > MAX_DEPTH;
             if (deep || chained) {
                 throw new TorchScriptException(
                         zip.file()
@@ -64,13 +68,19 @@ final class ArchiveCode {
     }
 
     ClassText of(PickledObject object) throws TorchScriptException {
+        ClassText known = classes.get(object.className());
+        if (known != null) {
+            return known;
+        }
         String record = ClassText.recordOf(object.className());
         String text = records.get(record);
         if (text == null) {
             throw new TorchScriptException(
                     "there is no record " + record + ", though an object's class lies there");
         }
-        return ClassText.find(record, text, object.className());
+        ClassText found = ClassText.find(record, text, object.className());
+        classes.put(object.className(), found);
+        return found;
     }
 
     Map<String, String> records() {

@@ -24,6 +24,9 @@ final class LinearForms {
     /** A, B, scaling, gain per output, dropout; an empty tensor for what there is not. */
     static final int SLOTS = 5;
 
+    /** The class of a linear layer is a few lines; what is longer is none. */
+    private static final int MAX_TEXT = 20_000;
+
     private static final String WEIGHT = "weight";
     private static final Pattern CALL = Pattern.compile("torch\\.(linear|addmm|matmul|mm)\\(");
 
@@ -31,7 +34,7 @@ final class LinearForms {
 
     /** Returns the class with the update's attribute and path, or null if it has another form. */
     static @Nullable String rewrite(ClassText type) {
-        if (type.text().contains(ATTRIBUTE)) {
+        if (type.text().length() > MAX_TEXT || type.text().contains(ATTRIBUTE)) {
             return null;
         }
         StringBuilder text = new StringBuilder(type.text());

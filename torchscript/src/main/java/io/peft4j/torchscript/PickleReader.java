@@ -23,8 +23,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class PickleReader {
 
-    private static final int MAX_DEPTH = 200;
-    private static final int MAX_VALUES = 20_000_000;
+    private static final int MAX_OPERATIONS = 5_000_000;
 
     private static final Pattern CLASS = Pattern.compile("__torch__(\\.\\w+)+");
     private static final Pattern HARMLESS =
@@ -40,13 +39,11 @@ final class PickleReader {
     /** A list or a tuple. */
     private static final class Values extends ArrayList<@Nullable Object> {
         private static final long serialVersionUID = 1L;
-        private int depth = 1;
     }
 
     private static final class Dict {
         private final Map<Object, @Nullable Object> entries = new LinkedHashMap<>();
         private int insertAt = -1;
-        private int depth = 1;
     }
 
     private enum Mark {
@@ -59,8 +56,8 @@ final class PickleReader {
     private final Map<Integer, @Nullable Object> memo = new HashMap<>();
     private final List<PickledObject> objects = new ArrayList<>();
     private final List<StoredTensor> tensors = new ArrayList<>();
-    private final Map<PickledObject, Integer> depths = new HashMap<>();
-    private int values;
+    private final Nesting nesting = new Nesting(PickleReader::parts);
+    private int operations;
 
     private PickleReader(String where, byte[] pickle) {
         this.where = where;
@@ -93,13 +90,16 @@ final class PickleReader {
         while (true) {
             int at = bytes.position();
             int opcode = bytes.get() & 0xFF;
-            if (++values > MAX_VALUES) {
-                throw refused("more than " + MAX_VALUES + " operations", at);
+            if (++operations > MAX_OPERATIONS) {
+                throw refused("more than " + MAX_OPERATIONS + " operations", at);
             }
             if (opcode == '.') {
                 Object root = pop();
                 if (!stack.isEmpty() || bytes.hasRemaining()) {
                     throw refused("something after its end", at);
+                }
+                if (nesting.isTooDeep()) {
+                    throw refused("values nested more than " + Nesting.MAX_DEPTH + " deep", at);
                 }
                 return root;
             }
@@ -120,8 +120,8 @@ final class PickleReader {
             case 'r' -> memo.put(bytes.getInt(), peek());
             case 'h' -> push(recall(bytes.get() & 0xFF, at));
             case 'j' -> push(recall(bytes.getInt(), at));
-            case ')', ']' -> push(new Values());
-            case '}' -> push(new Dict());
+            case ')', ']' -> push(nesting.add(new Values()));
+            case '}' -> push(nesting.add(new Dict()));
             case '(' -> push(Mark.MARK);
             case 'X' -> push(text(at));
             case 0x88 -> push(true);
@@ -132,12 +132,12 @@ final class PickleReader {
             case 'J' -> push((long) bytes.getInt());
             case 0x8a -> push(longNumber(at));
             case 'G' -> push(Double.longBitsToDouble(Long.reverseBytes(bytes.getLong())));
-            case 't' -> push(tuple(popToMark(), at));
-            case 0x85, 0x86, 0x87 -> push(tuple(popMany(opcode - 0x84), at));
-            case 'e' -> append(as(Values.class, peekBelowMark()), popToMark(), at);
+            case 't' -> push(nesting.add(popToMark()));
+            case 0x85, 0x86, 0x87 -> push(nesting.add(popMany(opcode - 0x84)));
+            case 'e' -> as(Values.class, peekBelowMark()).addAll(popToMark());
             case 'a' -> {
                 Values one = popMany(1);
-                append(as(Values.class, peek()), one, at);
+                as(Values.class, peek()).addAll(one);
             }
             case 'Q' -> push(storage(as(Values.class, pop()), at));
             case 'R' -> reduce(at);
@@ -152,7 +152,7 @@ final class PickleReader {
                 Values items = popMany(2);
                 setItems(as(Dict.class, peek()), items, at);
             }
-            case 'b' -> build(at);
+            case 'b' -> build();
             default ->
                     throw refused(
                             String.format("opcode 0x%02x, which TorchScript never writes", opcode),
@@ -213,19 +213,6 @@ final class PickleReader {
         return length == 0 ? 0 : number << unused >> unused;
     }
 
-    private Values tuple(Values items, int at) throws TorchScriptException {
-        Values tuple = new Values();
-        append(tuple, items, at);
-        return tuple;
-    }
-
-    private void append(Values target, Values items, int at) throws TorchScriptException {
-        for (Object item : items) {
-            target.depth = deeper(target.depth, item, at);
-            target.add(item);
-        }
-    }
-
     private void setItems(Dict dict, Values items, int at) throws TorchScriptException {
         for (int i = 0; i < items.size(); i += 2) {
             Object key = items.get(i);
@@ -233,24 +220,16 @@ final class PickleReader {
                 throw refused("a key that is neither a text nor a number", at);
             }
             Object value = items.get(i + 1);
-            dict.depth = deeper(dict.depth, value, at);
             dict.entries.put(key, value);
         }
     }
 
-    private int deeper(int depth, @Nullable Object item, int at) throws TorchScriptException {
-        int below =
-                item instanceof Values list
-                        ? list.depth
-                        : item instanceof Dict dict
-                                ? dict.depth
-                                : item instanceof PickledObject object
-                                        ? depths.getOrDefault(object, 1)
-                                        : 0;
-        if (below >= MAX_DEPTH) {
-            throw refused("values nested more than " + MAX_DEPTH + " deep", at);
+    /** What a value holds. */
+    private static Iterable<@Nullable Object> parts(Object value) {
+        if (value instanceof Dict dict) {
+            return dict.entries.values();
         }
-        return Math.max(depth, below + 1);
+        return value instanceof PickledObject object ? object.states() : (Values) value;
     }
 
     /** A storage, as {@code ('storage', type, key, device, size)}. */
@@ -294,9 +273,7 @@ final class PickleReader {
         } else if (function.name().startsWith("torch._utils.")) {
             throw refused(function.name() + ", which TorchScript no longer writes", at);
         } else {
-            Values result = new Values(); // a list with its type; nothing here asks for its items
-            append(result, arguments, at);
-            push(result);
+            push(arguments); // a list with its type; nothing here asks for its items
         }
     }
 
@@ -312,13 +289,13 @@ final class PickleReader {
         }
         PickledObject object = new PickledObject(type.name());
         objects.add(object);
-        push(object);
+        push(nesting.add(object));
     }
 
-    private void build(int at) throws TorchScriptException {
+    private void build() {
         Object state = pop();
         PickledObject object = as(PickledObject.class, peek());
-        depths.put(object, deeper(1, state, at));
+        object.states().add(state);
         if (state instanceof Dict dict) { // else it is what the class's __setstate__ takes
             object.build(dict.entries, dict.insertAt);
         }

@@ -1,6 +1,8 @@
 package io.peft4j.torchscript;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -9,6 +11,7 @@ final class PickledObject {
 
     private final String className;
     private Map<Object, @Nullable Object> attributes = new LinkedHashMap<>();
+    private final List<@Nullable Object> states = new ArrayList<>(1);
     private int insertAt = -1;
 
     PickledObject(String className) {
@@ -32,6 +35,11 @@ final class PickledObject {
     /** Where in the pickle further attributes can be put, or -1 if nowhere. */
     int insertAt() {
         return insertAt;
+    }
+
+    /** All that the object was built from. */
+    List<@Nullable Object> states() {
+        return states;
     }
 
     void build(Map<Object, @Nullable Object> from, int at) {

@@ -24,12 +24,13 @@ import org.jspecify.annotations.Nullable;
  */
 public final class TorchScriptArchive implements AutoCloseable {
 
-    private static final int MAX_PICKLE = 256 << 20;
+    private static final int MAX_PICKLE = 64 << 20;
     private static final int MAX_MODULES = 100_000;
-    private static final Pattern CONSTANT_WEIGHT =
+    private static final int MAX_NESTED = 200;
+    private static final Pattern USE_OF_WEIGHT =
             Pattern.compile(
-                    "torch\\.(?:linear|addmm|matmul|mm|embedding|conv\\dd|_convolution)\\("
-                            + "[^\\n]*CONSTANTS\\.c(\\d+)");
+                    "torch\\.(?:linear|addmm|matmul|mm|embedding|conv\\dd|_convolution)\\(");
+    private static final Pattern CONSTANT = Pattern.compile("CONSTANTS\\.c(\\d{1,9})\\b");
 
     private final ZipRecords zip;
     private final ArchiveCode code;
@@ -122,6 +123,9 @@ public final class TorchScriptArchive implements AutoCloseable {
             throws TorchScriptException {
         if (modules.size() >= MAX_MODULES) {
             throw refused("more than " + MAX_MODULES + " modules");
+        }
+        if (above.size() > MAX_NESTED) {
+            throw refused("modules nested more than " + MAX_NESTED + " deep");
         }
         if (above.contains(module)) {
             throw refused("module " + path + " lies within itself");
@@ -235,15 +239,16 @@ public final class TorchScriptArchive implements AutoCloseable {
      * @return a line, or null if there is nothing of the kind
      */
     @Nullable String obstacles() {
-        Set<String> folded = new LinkedHashSet<>();
+        Set<Integer> folded = new LinkedHashSet<>();
         for (String text : code.records().values()) {
-            Matcher use = CONSTANT_WEIGHT.matcher(text);
-            while (use.find()) {
-                long number = Long.parseLong(use.group(1));
-                if (number < constants.size() && constants.get((int) number).shape().length > 1) {
-                    folded.add(use.group(1));
-                }
-            }
+            text.lines()
+                    .filter(line -> line.contains("CONSTANTS.c"))
+                    .filter(line -> USE_OF_WEIGHT.matcher(line).find())
+                    .flatMap(line -> CONSTANT.matcher(line).results())
+                    .map(use -> Integer.parseInt(use.group(1)))
+                    .filter(number -> number < constants.size())
+                    .filter(number -> constants.get(number).shape().length > 1)
+                    .forEach(folded::add);
         }
         if (!folded.isEmpty()) {
             return folded.size()

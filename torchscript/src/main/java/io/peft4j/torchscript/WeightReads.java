@@ -34,6 +34,9 @@ final class WeightReads {
         }
     }
 
+    /** Many modules of one long class would take forever. */
+    private static final long MAX_TEXT = 500_000_000;
+
     private final Map<Slot, Set<PickledObject>> readers = new HashMap<>();
 
     /** Finds the class of an object. */
@@ -44,9 +47,15 @@ final class WeightReads {
     static WeightReads of(Iterable<PickledObject> modules, Classes classes)
             throws TorchScriptException {
         WeightReads reads = new WeightReads();
+        long text = 0;
         IdentityHashMap<PickledObject, Boolean> done = new IdentityHashMap<>();
         for (PickledObject module : modules) {
             if (done.put(module, true) == null) {
+                text += classes.of(module).text().length();
+                if (text > MAX_TEXT) {
+                    throw new TorchScriptException(
+                            "the code of its modules is longer than " + MAX_TEXT + " letters");
+                }
                 for (ClassText.Method method : classes.of(module).methods()) {
                     reads.follow(module, method);
                 }

@@ -181,6 +181,21 @@ class HostileArchiveTest {
         assertRefused("nested more than 200 deep");
     }
 
+    /** Each list is filled after it was put into the one before. */
+    @Test
+    void nestingThatGrowsFromWithinIsRefusedToo() throws IOException {
+        StringBuilder pickle = new StringBuilder("\u0080\u0002]q\0");
+        for (int i = 0; i < 250; i++) {
+            char last = (char) i;
+            char next = (char) (i + 1);
+            pickle.append("h").append(last).append("]q").append(next).append("a");
+        }
+        // a list stays on the stack for each step; a tuple takes them all
+        String lists = pickle.toString();
+        archive.put("data.pkl", bytes(lists.replaceFirst("]q", "(]q") + "t.")).write(file);
+        assertRefused("nested more than 200 deep");
+    }
+
     @Test
     void codeThatWouldEndLibtorchsParserIsRefused() throws IOException {
         String deep = "(".repeat(5000) + "x" + ")".repeat(5000);
@@ -239,7 +254,7 @@ class HostileArchiveTest {
         // Net { me: Net } by its memo number
         String self = "\u0080\u0002c__torch__\nNet\n)\u0081q\u0000}(X\u0002\0\0\0meh\u0000ub.";
         archive.put("data.pkl", bytes(self)).write(file);
-        assertRefused("lies within itself");
+        assertRefused("nested more than 200 deep");
     }
 
     @Test

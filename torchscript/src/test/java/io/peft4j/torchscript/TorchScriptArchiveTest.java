@@ -84,9 +84,9 @@ class TorchScriptArchiveTest {
                 LinearForms.rewrite(
                         linear(
                                 "    _0 = torch.t(weight)\n"
-                                    + "    h = torch.addmm(bias, (a).forward(x, [1, 2], \")\"),"
-                                    + " _0)\n"
-                                    + "    return torch.linear(h, self.weight)\n"));
+                                        + "    h = torch.addmm(bias, (a).forward(x, [1, 2], \")\"),"
+                                        + " _0)\n"
+                                        + "    return torch.linear(h, self.weight)\n"));
         assertThat(text)
                 .contains("  peft4j_update : List[Tensor]\n")
                 .contains(
