@@ -106,6 +106,17 @@ class Forms(nn.Module):
         return self.last(torch.tanh(self.turned(torch.tanh(h))))
 
 
+class Reused(nn.Module):
+    """A layer whose weight another module multiplies with as well."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(6, 6), nn.Linear(6, 6)
+
+    def forward(self, x):
+        return self.second(torch.tanh(self.first(x))) + torch.matmul(x, self.first.weight.t())
+
+
 def bert():
     torch.manual_seed(0)
     config = BertConfig(
@@ -158,6 +169,8 @@ def archives():
         model, inputs, _ = make("net")
         torch.jit.script(model).save(OUT / "net.pt")
         torch.jit.freeze(torch.jit.script(model)).save(OUT / "net_frozen.pt")
+        torch.manual_seed(5)
+        torch.jit.script(Reused()).save(OUT / "reused.pt")
         small = nn.Sequential(nn.Linear(4, 4)).eval()
         quantised = torch.ao.quantization.quantize_dynamic(small, {nn.Linear})
         torch.jit.script(quantised).save(OUT / "quantised.pt")
@@ -185,6 +198,7 @@ def case(name, model_name, dora, targets, more):
     (folder / "README.md").unlink(missing_ok=True)
     settings = json.loads((folder / "adapter_config.json").read_text())
     settings["base_model_name_or_path"] = None
+    settings["target_modules"] = sorted(settings["target_modules"])  # a set, in any order
     (folder / "adapter_config.json").write_text(json.dumps(settings, indent=1, sort_keys=True) + "\n")
     labels = torch.tensor([0, 2, 1, 1])
     start = {k: v.clone() for k, v in peft.state_dict().items()}

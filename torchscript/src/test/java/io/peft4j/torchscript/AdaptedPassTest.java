@@ -121,6 +121,18 @@ class AdaptedPassTest {
     }
 
     @Test
+    void aWeightThatIsUsedTwiceIsAdaptedInBothUses() throws IOException {
+        TorchScriptBlock block = load("reused");
+        NDArray x = formsInput();
+        try (AdaptedModel adapted = Adapters.attach(block, lora(2, "first", "second"))) {
+            fill(adapted, "default", 1);
+            float[] out = run(adapted.block(), x, false);
+            adapted.merge();
+            assertClose(run(adapted.block(), x, false), out);
+        }
+    }
+
+    @Test
     void twoAdaptersOnTheSameWeightsAddUp() throws IOException {
         TorchScriptBlock block = load("forms");
         NDArray x = formsInput();
