@@ -16,7 +16,6 @@ import ai.djl.util.PairList;
 import io.peft4j.files.AtomicFiles;
 import io.peft4j.torch.BFloat16;
 import io.peft4j.torch.ScriptModule;
-import io.peft4j.torch.Tensors;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
@@ -56,7 +55,6 @@ import org.slf4j.LoggerFactory;
 public final class TorchScriptBlock extends ModuleBlock implements AutoCloseable {
 
     private static final Logger LOGGER = LoggerFactory.getLogger(TorchScriptBlock.class);
-    private static final byte VERSION = 1;
 
     private final Path file;
     private final ScriptModule module;
@@ -292,48 +290,14 @@ public final class TorchScriptBlock extends ModuleBlock implements AutoCloseable
     @Override
     public void saveParameters(DataOutputStream os) throws IOException {
         BFloat16.requireNone("TorchScriptBlock.saveParameters", getParameters());
-        os.writeByte(VERSION);
-        os.writeInt(byPath.size());
-        for (Map.Entry<String, Parameter> parameter : byPath.entrySet()) {
-            os.writeUTF(parameter.getKey());
-            byte[] values = parameter.getValue().getArray().encode();
-            os.writeInt(values.length);
-            os.write(values);
-        }
+        ParameterValues.write(byPath, os);
     }
 
     /** Reads values into libtorch's own memory; the arrays stay the same. */
     @Override
     public void loadParameters(NDManager manager, DataInputStream is)
             throws IOException, MalformedModelException {
-        if (is.readByte() != VERSION || is.readInt() != byPath.size()) {
-            throw new MalformedModelException("these are not the parameters of " + file);
-        }
-        try (NDManager scope = manager.newSubManager()) {
-            Map<NDArray, NDArray> all = new LinkedHashMap<>();
-            for (int i = 0; i < byPath.size(); i++) {
-                String path = is.readUTF();
-                int length = is.readInt();
-                Parameter parameter = byPath.get(path);
-                byte[] bytes = is.readNBytes(length);
-                if (parameter == null || bytes.length != length) {
-                    throw new MalformedModelException("these are not the parameters of " + file);
-                }
-                NDArray values = NDArray.decode(scope, bytes);
-                if (!values.getShape().equals(parameter.getArray().getShape())) {
-                    throw new MalformedModelException(
-                            path
-                                    + " is "
-                                    + parameter.getArray().getShape()
-                                    + " in "
-                                    + file
-                                    + ", found "
-                                    + values.getShape());
-                }
-                all.put(parameter.getArray(), values);
-            }
-            all.forEach((target, values) -> Tensors.copy(values, target));
-        }
+        ParameterValues.read(byPath, manager, is);
     }
 
     /** Frees the module; a second call does nothing. */
