@@ -187,12 +187,28 @@ final class BaseModel {
         List<BaseWeight> selected = new ArrayList<>();
         for (BaseWeight weight : weights.values()) {
             if (chosen.contains(weight.site().path())) {
+                requireCanBeKeptTied(weight, config);
                 boolean turned = config.fanInFanOut() && weight.site().kind() == Site.Kind.MATRIX;
                 selected.add(turned ? weight.storedInOut() : weight);
             }
         }
         config.validate(selected.stream().map(BaseWeight::site).toList());
         return selected;
+    }
+
+    /** Only blocks of this package ask the store for the other uses of their weights. */
+    private void requireCanBeKeptTied(BaseWeight weight, AdapterConfig config) {
+        String path = weight.site().path();
+        if (config.ensureWeightTying()
+                && !weight.site().tiedTo().isEmpty()
+                && modules.get(path) instanceof DescribedBlock) {
+            throw new AdapterConfigException(
+                    "ensure_weight_tying: "
+                            + path
+                            + " cannot be kept tied to "
+                            + String.join(", ", weight.site().tiedTo())
+                            + " in a model of this kind; leave ensure_weight_tying off");
+        }
     }
 
     /**

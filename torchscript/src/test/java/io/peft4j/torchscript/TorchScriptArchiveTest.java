@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.peft4j.adapters.AdaptedModel;
+import io.peft4j.adapters.AdapterConfigException;
 import io.peft4j.adapters.Adapters;
 import io.peft4j.adapters.Site;
 import io.peft4j.adapters.TiedWeightException;
@@ -127,6 +128,23 @@ class TorchScriptArchiveTest {
             try (AdaptedModel adapted = Adapters.attach(block, config)) {
                 assertThatThrownBy(adapted::merge).isInstanceOf(TiedWeightException.class);
             }
+        }
+    }
+
+    @Test
+    void aScriptedTieCannotBeKeptTied() throws IOException {
+        try (NDManager manager = NDManager.newBaseManager()) {
+            TorchScriptBlock block =
+                    TorchScriptBlock.load(PeftGolden.archive("tied_scripted"), manager);
+            LoraConfig config =
+                    LoraConfig.builder()
+                            .setRank(2)
+                            .setTargetModules("embed")
+                            .optEnsureWeightTying(true)
+                            .build();
+            assertThatThrownBy(() -> Adapters.attach(block, config))
+                    .isInstanceOf(AdapterConfigException.class)
+                    .hasMessageContaining("embed cannot be kept tied to head");
         }
     }
 
