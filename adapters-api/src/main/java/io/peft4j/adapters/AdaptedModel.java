@@ -1,5 +1,6 @@
 package io.peft4j.adapters;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
@@ -142,6 +143,35 @@ public final class AdaptedModel implements AutoCloseable {
             }
         }
         return new RowAdapters(names, sets, activations);
+    }
+
+    /**
+     * Tells whether adapters change a parameter in a pass, for a block that computes with it
+     * elsewhere than in a DJL operation.
+     *
+     * @param store the store that the block's forward was given
+     * @param parameter one of the block's parameters
+     * @return whether {@code store.getValue} would answer something else than the parameter
+     */
+    public static boolean isChanged(ParameterStore store, Parameter parameter) {
+        return store instanceof AdaptedStore adapted && adapted.isChanged(parameter);
+    }
+
+    /**
+     * Tells what adapters add to a linear layer in a pass, for a block that computes the layer and
+     * its adapters itself. If the answer is used, {@code store.getValue} need not be asked.
+     *
+     * @param store the store that the block's forward was given
+     * @param weight the layer's weight (out, in)
+     * @param device where the pass runs
+     * @param training whether dropout is on and gradients will be asked for
+     * @return the updates, which add; null if the adapters do something else to the weight
+     */
+    public static @Nullable List<LowRankUpdate> lowRankUpdates(
+            ParameterStore store, Parameter weight, Device device, boolean training) {
+        return store instanceof AdaptedStore adapted
+                ? adapted.lowRankUpdates(weight, weight, null, device, training)
+                : List.of();
     }
 
     /**

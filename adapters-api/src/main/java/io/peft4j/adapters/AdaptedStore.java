@@ -93,6 +93,11 @@ final class AdaptedStore extends ParameterStore {
         return read.contains(use);
     }
 
+    /** Tells whether a parameter has adapters. */
+    boolean isChanged(Parameter parameter) {
+        return active.at(parameter) != null;
+    }
+
     @Override
     public @Nullable NDArray getValue(
             @Nullable Parameter parameter, Device device, boolean training) {

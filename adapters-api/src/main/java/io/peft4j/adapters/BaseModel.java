@@ -36,6 +36,7 @@ final class BaseModel {
                     for (BaseWeight weight : weightsOf(path, block)) {
                         if (seen.add(weight.use())) {
                             weights.put(weight.site().path(), weight);
+                            ties.add(weight);
                         }
                     }
                 });
@@ -64,6 +65,9 @@ final class BaseModel {
 
     private static @Nullable Site site(String path, Block block, String name, Parameter parameter) {
         Shape shape = parameter.getArray().getShape();
+        if (block instanceof DescribedBlock described) {
+            return described.site(path, name);
+        }
         if (block instanceof Linear) {
             return name.equals("weight")
                     ? Site.linear(path, shape.get(0), shape.get(1), false)
@@ -183,12 +187,28 @@ final class BaseModel {
         List<BaseWeight> selected = new ArrayList<>();
         for (BaseWeight weight : weights.values()) {
             if (chosen.contains(weight.site().path())) {
+                requireCanBeKeptTied(weight, config);
                 boolean turned = config.fanInFanOut() && weight.site().kind() == Site.Kind.MATRIX;
                 selected.add(turned ? weight.storedInOut() : weight);
             }
         }
         config.validate(selected.stream().map(BaseWeight::site).toList());
         return selected;
+    }
+
+    /** Only blocks of this package ask the store for the other uses of their weights. */
+    private void requireCanBeKeptTied(BaseWeight weight, AdapterConfig config) {
+        String path = weight.site().path();
+        if (config.ensureWeightTying()
+                && !weight.site().tiedTo().isEmpty()
+                && modules.get(path) instanceof DescribedBlock) {
+            throw new AdapterConfigException(
+                    "ensure_weight_tying: "
+                            + path
+                            + " cannot be kept tied to "
+                            + String.join(", ", weight.site().tiedTo())
+                            + " in a model of this kind; leave ensure_weight_tying off");
+        }
     }
 
     /**

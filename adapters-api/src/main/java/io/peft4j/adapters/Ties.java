@@ -32,6 +32,15 @@ final class Ties {
         }
     }
 
+    /** What a site itself says of its ties, for {@link DescribedBlock}s. */
+    void add(BaseWeight weight) {
+        if (!weight.site().tiedTo().isEmpty() && !modules.containsKey(weight.parameter())) {
+            paths.put(weight.parameter(), weight.site().path());
+            sharing(weight.parameter()).add(weight.site().path());
+            sharing(weight.parameter()).addAll(weight.site().tiedTo());
+        }
+    }
+
     private Set<String> sharing(Parameter parameter) {
         return modules.computeIfAbsent(parameter, p -> new LinkedHashSet<>());
     }

@@ -43,6 +43,8 @@ final class ArchitectureTest {
                     .definedBy("io.peft4j.tuning..")
                     .layer("serving")
                     .definedBy("io.peft4j.serving..")
+                    .layer("torchscript")
+                    .definedBy("io.peft4j.torchscript..")
                     .layer("models")
                     .definedBy("io.peft4j.models..")
                     .layer("dora")
@@ -66,15 +68,18 @@ final class ArchitectureTest {
                     .mayOnlyBeAccessedByLayers("cli")
                     .whereLayer("serving")
                     .mayOnlyBeAccessedByLayers("cli")
+                    .whereLayer("torchscript")
+                    .mayOnlyBeAccessedByLayers("cli")
                     .whereLayer("models")
                     .mayOnlyBeAccessedByLayers("serving", "tuning", "cli")
                     .whereLayer("dora")
-                    .mayOnlyBeAccessedByLayers("models", "serving", "tuning", "cli")
+                    .mayOnlyBeAccessedByLayers("models", "serving", "tuning", "torchscript", "cli")
                     .whereLayer("lora")
-                    .mayOnlyBeAccessedByLayers("dora", "models", "serving", "tuning", "cli")
+                    .mayOnlyBeAccessedByLayers(
+                            "dora", "models", "serving", "tuning", "torchscript", "cli")
                     .whereLayer("adapters")
                     .mayOnlyBeAccessedByLayers(
-                            "lora", "dora", "models", "serving", "tuning", "cli");
+                            "lora", "dora", "models", "serving", "tuning", "torchscript", "cli");
 
     @ArchTest
     static final ArchRule theLayersBelowKnowNoneAbove =
@@ -96,6 +101,7 @@ final class ArchitectureTest {
                             "io.peft4j.models..",
                             "io.peft4j.serving..",
                             "io.peft4j.tuning..",
+                            "io.peft4j.torchscript..",
                             "io.peft4j.cli..");
 
     @ArchTest
