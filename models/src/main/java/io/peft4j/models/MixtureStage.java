@@ -59,6 +59,9 @@ final class MixtureStage implements Stage {
 
     @Override
     public @Nullable StagePass begin(Weights weights) {
+        if (weights.hasParts()) {
+            return null; // an expert's tokens are of any rows
+        }
         PassLinears begun = linears.begin(weights);
         return begun == null ? null : new MixtureStagePass(this, begun);
     }

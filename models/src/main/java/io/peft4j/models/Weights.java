@@ -34,6 +34,11 @@ record Weights(ParameterStore store, Device device, boolean training, List<Part>
         this(store, device, training, List.of());
     }
 
+    /** Tells whether rows of the batch have adapters of their own. */
+    boolean hasParts() {
+        return !parts.isEmpty();
+    }
+
     /** Returns the parts of the batch; the whole as one row where there are none. */
     List<Part> partsOrWhole() {
         return parts.isEmpty() ? List.of(new Part(this, 0, 1)) : parts;

@@ -93,7 +93,8 @@
       _7 = torch.append(ys, zs[i])
     return ys
 
-  # The same, or what each layer gives alone if the updates are prepared, as they are where no backward follows.
+  # The same, or what each layer gives and a u of no columns if the updates are prepared, as they are where no backward
+  # follows.
   def project(self, x: Tensor, W: List[Tensor], b: List[Tensor], F: List[Tensor], at: List[int], s: List[float], K: List[Tensor]) -> List[Tensor]:
     prepared = False
     if torch.gt(torch.len(at), 0):
@@ -102,6 +103,7 @@
       pass
     if prepared:
       ys = (self).project_prepared(x, W, b, F, at, s)
+      _0 = torch.append(ys, torch.narrow(x, 1, 0, 0))
     else:
       ys = (self).project_trained(x, W, b, F, at, s, K)
     return ys

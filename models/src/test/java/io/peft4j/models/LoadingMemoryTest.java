@@ -177,7 +177,8 @@ class LoadingMemoryTest {
         String[] numbers = Files.readString(output).strip().split(" ", -1);
         long floor = Long.parseLong(numbers[0]);
         long taken = Long.parseLong(numbers[1]) - floor;
-        assertThat(taken).isBetween(weights, weights + weights * 15 / 100);
+        // what the floor's tiny model left free is used again
+        assertThat(taken).isBetween(weights * 97 / 100, weights * 115 / 100);
         assertThat(floor).isLessThan(250 * MEGABYTE);
     }
 }
