@@ -3,8 +3,12 @@ package io.peft4j.cli;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Lays out cells in columns: the first column to the left, all others to the right. */
+/**
+ * Lays out cells in columns: the first column and sentences to the left, all others to the right.
+ */
 final class TextTable {
+
+    private static final int SENTENCE = 40; // characters
 
     private TextTable() {}
 
@@ -23,7 +27,9 @@ final class TextTable {
             StringBuilder line = new StringBuilder();
             for (int i = 0; i < widths.length; i++) {
                 String pad = " ".repeat(widths[i] - row.get(i).length());
-                line.append(i == 0 ? row.get(i) + pad : "  " + pad + row.get(i));
+                boolean left = i == 0 || widths[i] > SENTENCE;
+                line.append(i == 0 ? "" : "  ");
+                line.append(left ? row.get(i) + pad : pad + row.get(i));
             }
             text.append(line.toString().stripTrailing()).append('\n');
         }

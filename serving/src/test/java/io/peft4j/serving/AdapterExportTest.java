@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class AdapterExportTest {
 
     private static final String INPUT = "llama3/golden.safetensors";
-    private static final float TOLERANCE = 1e-5f;
+    private static final float TOLERANCE = 2e-5f; // that of the families' logits, up to 6 here
 
     @TempDir private Path directory;
 

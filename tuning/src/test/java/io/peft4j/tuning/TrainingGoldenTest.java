@@ -22,7 +22,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Adapters trained here against adapters that torch and PEFT trained, from the same start. */
 class TrainingGoldenTest {
 
-    private static final float TOLERANCE = 2e-5f;
+    // Adam turns rounding of small gradients into steps: with AVX-512 products 3.4e-5 was seen
+    private static final float TOLERANCE = 5e-5f;
 
     @TempDir Path output;
     private final Recorder recorder = new Recorder();
