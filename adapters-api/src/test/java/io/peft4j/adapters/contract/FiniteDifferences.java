@@ -2,12 +2,10 @@ package io.peft4j.adapters.contract;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.nn.Parameter;
 import io.peft4j.adapters.AdaptedModel;
-import io.peft4j.adapters.BareGradients;
 import io.peft4j.torch.GradMode;
 import io.peft4j.torch.Gradients;
 import io.peft4j.torch.Tensors;
@@ -25,9 +23,6 @@ final class FiniteDifferences {
     /** Checks three elements of every parameter whose gradient is meant to be exact. */
     static void check(AdapterCase c, AdaptedModel adapted) {
         NDArray x = c.input();
-        assumeThat(BareGradients.areRight(adapted, x))
-                .as("libtorch differentiates these layers right on this processor")
-                .isTrue();
         NDArray upstream;
         try (GradMode on = GradMode.enabled()) {
             NDArray y = c.train(adapted.block(), x);
