@@ -54,16 +54,16 @@ class AvailableMemoryTest {
 
     @Test
     void aGroupsLimitCountsAndItsCachedFilesDoNot() throws IOException {
-        write(proc.resolve("self/cgroup"), "0::/work/job\n");
-        group("work/job", String.valueOf(2048 * MEGABYTE), 600);
+        write(proc.resolve("self/cgroup"), "0::/jobs/one\n");
+        group("jobs/one", String.valueOf(2048 * MEGABYTE), 600);
         assertThat(read()).isEqualTo((2048 - 600 + 100) * MEGABYTE);
     }
 
     @Test
     void aTighterGroupAboveDecides() throws IOException {
-        write(proc.resolve("self/cgroup"), "0::/work/job\n");
-        group("work/job", "max", 10);
-        group("work", String.valueOf(1000 * MEGABYTE), 300);
+        write(proc.resolve("self/cgroup"), "0::/jobs/one\n");
+        group("jobs/one", "max", 10);
+        group("jobs", String.valueOf(1000 * MEGABYTE), 300);
         assertThat(read()).isEqualTo((1000 - 300 + 100) * MEGABYTE);
     }
 
