@@ -34,7 +34,8 @@ import org.slf4j.LoggerFactory;
  *
  * <pre>{@code
  * try (Model model = Model.newInstance("bert", "PyTorch")) {
- *     model.setBlock(TorchScriptBlock.load(file, model.getNDManager()));
+ *     TorchScriptBlock block = TorchScriptBlock.load(file, model.getNDManager());
+ *     model.setBlock(block);
  *     AdaptedModel adapted = Adapters.attach(model, config);
  *     ...
  *     adapted.mergeAndUnload();
