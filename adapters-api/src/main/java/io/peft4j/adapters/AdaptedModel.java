@@ -21,8 +21,8 @@ import org.jspecify.annotations.Nullable;
  * <p>{@link #block()} is the adapted model: train it with DJL's Trainer, serve it with DJL's
  * Predictor. The base block stays the caller's and stays the base model. Which adapters are in
  * effect is set for all threads by {@link #activate}, or for a request by a scope of its thread
- * ({@link #use}, {@link #disableAdapter}); the updates of several add. Only {@link #merge} changes
- * base weights.
+ * ({@link #use}, {@link #disableAdapter}); the updates of several add, unless they {@linkplain
+ * AdapterState#composes compose}. Only {@link #merge} changes base weights.
  *
  * <p>Forwards may run in many threads while adapters are added, loaded, swapped, activated and
  * deleted in another: each uses the adapters that were in effect when it began, and none waits for

@@ -180,23 +180,42 @@ final class AdaptedStore extends ParameterStore {
         return array.getDataType() == DataType.FLOAT32;
     }
 
-    /** W + Σ (W'ᵢ − W) over the adapters of one weight, all as it is stored, in the scope. */
+    /**
+     * C(W) + Σ (W'ᵢ − W) over the adapters of one weight, all as it is stored, in the scope: C is
+     * what those that compose make of it one after the other, the sum is over the rest.
+     */
     static NDArray sum(
             List<Attachment> attachments,
             NDArray weight,
             ParameterStore store,
             NDManager scope,
             boolean training) {
-        NDArray sum = null;
+        NDArray sum = weight;
         for (Attachment attachment : attachments) {
-            BaseWeight base = attachment.weight();
-            NDArray matrix = base.matrix(scope, weight);
-            NDArray one = attachment.state().effectiveWeight(matrix, store, training);
-            one.attach(scope);
-            NDArray stored = base.stored(scope, one);
-            sum = sum == null ? stored : sum.add(stored.sub(weight));
+            if (attachment.state().composes()) {
+                sum = alone(attachment, sum, store, scope, training);
+            }
         }
-        return Objects.requireNonNull(sum);
+        for (Attachment attachment : attachments) {
+            if (!attachment.state().composes()) {
+                NDArray one = alone(attachment, weight, store, scope, training);
+                sum = sum == weight ? one : sum.add(one.sub(weight));
+            }
+        }
+        return sum;
+    }
+
+    private static NDArray alone(
+            Attachment attachment,
+            NDArray weight,
+            ParameterStore store,
+            NDManager scope,
+            boolean training) {
+        BaseWeight base = attachment.weight();
+        NDArray matrix = base.matrix(scope, weight);
+        NDArray one = attachment.state().effectiveWeight(matrix, store, training);
+        one.attach(scope);
+        return base.stored(scope, one);
     }
 
     /**
@@ -213,7 +232,7 @@ final class AdaptedStore extends ParameterStore {
         if (attachments.isEmpty()) {
             return Linear.linear(x, w, b).singletonOrThrow();
         }
-        if (needsFloat32(attachments, w)) {
+        if (needsWhole(attachments, w)) {
             NDArray whole = effectiveWeight(use, weight, attachments, device, training);
             return Linear.linear(x, whole, b).singletonOrThrow();
         }
@@ -237,9 +256,14 @@ final class AdaptedStore extends ParameterStore {
         }
     }
 
-    private static boolean needsFloat32(List<Attachment> attachments, NDArray weight) {
-        return !isFloat32(weight)
-                && attachments.stream().anyMatch(a -> !a.state().computesInBaseType());
+    /** A fast form is of the base alone: not of what another adapter has made of it. */
+    private static boolean needsWhole(List<Attachment> attachments, NDArray weight) {
+        boolean composed =
+                attachments.size() > 1 && attachments.stream().anyMatch(a -> a.state().composes());
+        boolean narrow =
+                !isFloat32(weight)
+                        && attachments.stream().anyMatch(a -> !a.state().computesInBaseType());
+        return composed || narrow;
     }
 
     /** The sum of what the base gives and a state's update of it, in the base's type. */
@@ -327,7 +351,7 @@ final class AdaptedStore extends ParameterStore {
             return lookup.rows(target, ids, base(weight, device, training));
         }
         NDArray table = base(weight, device, training);
-        if (needsFloat32(attachments, table)) {
+        if (needsWhole(attachments, table)) {
             NDArray whole = getValue(weight, device, training);
             return lookup.rows(target, ids, Objects.requireNonNull(whole));
         }

@@ -96,7 +96,11 @@ public final class Adapter {
      */
     public Map<String, AdapterState> states() {
         Map<String, AdapterState> states = new LinkedHashMap<>();
-        attachments.forEach(attachment -> states.put(attachment.path(), attachment.state()));
+        for (Attachment attachment : attachments) {
+            if (!(attachment.state() instanceof BiasChange)) {
+                states.put(attachment.path(), attachment.state());
+            }
+        }
         return Collections.unmodifiableMap(states);
     }
 

@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /** Makes a new adapter's states on the weights that its config targets. */
 final class AdapterCreation {
@@ -49,11 +50,17 @@ final class AdapterCreation {
             AdapterFactory factory = config.begin(sites, owner, seed);
             factory.shared().forEach((key, p) -> shared.put(AdapterFiles.sharedKey(key), p));
             for (BaseWeight weight : weights) {
-                attachments.add(attach(factory, weight, owner));
-                AdapterState bias = factory.createBias(weight.site(), owner);
-                if (bias != null) {
-                    String prefix = AdapterFiles.prefix(weight.site().path());
-                    attachments.add(new Attachment(layout.bias(weight), bias, prefix, false));
+                Attachment attachment = attach(factory, weight, owner);
+                attachments.add(attachment);
+                BaseWeight bias = layout.bias(weight).orElse(null);
+                if (bias != null && attachment.state().changesBias()) {
+                    attachments.add(attachment.ofBias(bias));
+                }
+                AdapterState own = factory.createBias(weight.site(), owner);
+                if (own != null) {
+                    attachments.add(
+                            new Attachment(
+                                    required(bias, weight), own, attachment.keyPrefix(), false));
                 }
             }
             new OwnParameters(layout, config, weights).attach(owner, attachments::add);
@@ -70,6 +77,15 @@ final class AdapterCreation {
                 attachments,
                 new ProvenanceLog(name, config, fingerprint),
                 base);
+    }
+
+    private static BaseWeight required(@Nullable BaseWeight bias, BaseWeight weight) {
+        if (bias == null) {
+            throw new AdapterConfigException(
+                    weight.site().path()
+                            + " has no bias that an adapter could add to; leave its own bias off");
+        }
+        return bias;
     }
 
     private Attachment attach(AdapterFactory factory, BaseWeight weight, NDManager owner) {

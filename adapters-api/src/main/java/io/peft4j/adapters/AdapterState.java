@@ -116,6 +116,28 @@ public interface AdapterState extends AutoCloseable {
     }
 
     /**
+     * Tells whether the adapter changes the bias of the module, if it has one, by the same function
+     * as its weight: {@link #effectiveWeight} is then asked for b' as well, with the bias as a
+     * matrix (out, 1). So does a method that scales a layer's outputs, as (IA)³.
+     *
+     * @return false, unless the method says otherwise
+     */
+    default boolean changesBias() {
+        return false;
+    }
+
+    /**
+     * Tells whether such adapters that are active together act one on what the other gives, as
+     * factors do, {@code W' = f2(f1(W))}. Otherwise their changes of the frozen weight add. Of both
+     * kinds on one weight, the changes of the second are added to what the first give.
+     *
+     * @return false, unless the method says otherwise
+     */
+    default boolean composes() {
+        return false;
+    }
+
+    /**
      * Tells whether the fast forms take a base of any floating-point type: float32, float16,
      * bfloat16 or float64. The parameters are float32 all the same. DJL's own operations on
      * bfloat16 may end the process (see {@link io.peft4j.torch.BFloat16}), so these forms are

@@ -58,6 +58,9 @@ public record AdapterSummary(long trainable, long all, List<Row> sites, long kep
                 trainable += adapter.isTrainable(parameter) ? size : 0;
             }
             for (Attachment attachment : adapter.attachments()) {
+                if (attachment.state() instanceof BiasChange) {
+                    continue; // a part of the row before
+                }
                 trainable += attachment.size();
                 rows.add(
                         new Row(

@@ -51,6 +51,11 @@ record Attachment(BaseWeight weight, AdapterState state, String keyPrefix, boole
         }
     }
 
+    /** What the same state makes of the bias of the weight's module. */
+    Attachment ofBias(BaseWeight bias) {
+        return new Attachment(bias, new BiasChange(state), keyPrefix, false);
+    }
+
     String path() {
         return weight.site().path();
     }

@@ -15,6 +15,7 @@ import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
@@ -211,21 +212,17 @@ final class BaseModel {
         }
     }
 
-    /**
-     * Finds the bias of the module that a weight belongs to.
-     *
-     * @throws AdapterConfigException if it has none
-     */
-    BaseWeight bias(BaseWeight weight) {
+    /** Finds the bias of the module that a weight belongs to, if it has one. */
+    Optional<BaseWeight> bias(BaseWeight weight) {
         String path = weight.site().path();
         Block module = modules.get(path);
         Parameter bias = module == null ? null : module.getDirectParameters().get("bias");
         if (bias == null || !bias.isInitialized()) {
-            throw new AdapterConfigException(
-                    path + " has no bias that an adapter could add to; leave its own bias off");
+            return Optional.empty();
         }
         Shape shape = bias.getArray().getShape();
-        return new BaseWeight(of(join(path, "bias"), Site.Kind.MATRIX, shape, false), bias);
+        Site site = of(join(path, "bias"), Site.Kind.MATRIX, shape, false);
+        return Optional.of(new BaseWeight(site, bias));
     }
 
     private Set<String> paths(Predicate<Site> which) {

@@ -287,6 +287,18 @@ public record PeftConfig(String source, JsonObject json) {
             return this;
         }
 
+        /**
+         * Takes a setting out again, as one that {@link TargetModules#writeTo} writes and the
+         * method does not have.
+         *
+         * @param key PEFT's name
+         * @return this builder
+         */
+        public Builder without(String key) {
+            json.remove(key);
+            return this;
+        }
+
         private static JsonElement toJson(@Nullable Object value) {
             if (value == null) {
                 return JsonNull.INSTANCE;

@@ -156,6 +156,16 @@ public final class TargetModules {
     }
 
     /**
+     * Tells whether the names or the regular expression mean a module, whatever is excluded.
+     *
+     * @param module the dotted path
+     * @return whether they do; false of {@code all-linear}, which depends on the model
+     */
+    public boolean matches(String module) {
+        return !rules.allLinear() && rules.targets().matches().test(module);
+    }
+
+    /**
      * Returns the modules that are trained whole, which no adapter attaches to.
      *
      * @return PEFT's {@code modules_to_save}: paths or dotted ends of paths

@@ -90,6 +90,19 @@ final class AdapterCase implements AutoCloseable {
         return Adapters.sites(base).stream().filter(s -> s.kind() == target().kind()).toList();
     }
 
+    /** The paths of all that the active adapter changes: the sites, and their biases if it does. */
+    List<String> changed(AdaptedModel adapted) {
+        List<String> paths = new ArrayList<>();
+        for (Site site : sites()) {
+            paths.add(site.path());
+            boolean biased = combination.bias() && target().kind() != Site.Kind.MATRIX;
+            if (biased && adapted.adapter().states().get(site.path()).changesBias()) {
+                paths.add(site.path() + ".bias");
+            }
+        }
+        return paths;
+    }
+
     TargetModules targets() {
         return TargetModules.of(sites().stream().map(Site::path).toArray(String[]::new));
     }

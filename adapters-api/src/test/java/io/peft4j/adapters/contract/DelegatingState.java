@@ -32,6 +32,16 @@ class DelegatingState implements AdapterState {
     }
 
     @Override
+    public boolean changesBias() {
+        return good.changesBias();
+    }
+
+    @Override
+    public boolean composes() {
+        return good.composes();
+    }
+
+    @Override
     public double dropout() {
         return good.dropout();
     }
