@@ -29,6 +29,7 @@ final class AdapterFacts {
                     "target_modules",
                     "target_parameters",
                     "exclude_modules",
+                    "feedforward_modules",
                     "layers_to_transform",
                     "layers_pattern",
                     "rank_pattern",

@@ -5,10 +5,13 @@ import io.peft4j.adapters.AdapterConfigException;
 import io.peft4j.adapters.Adapters;
 import io.peft4j.adapters.TargetModules;
 import io.peft4j.dora.DoraConfig;
+import io.peft4j.ia3.Ia3Config;
 import io.peft4j.lora.LoraConfig;
 import io.peft4j.lora.LoraInit;
 import io.peft4j.lora.LowRankConfig;
+import io.peft4j.models.ModelConfig;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -76,6 +79,32 @@ final class AdapterOptions {
                 : fill(LoraConfig.builder(), rank, defaultTargets, baseModel).build();
     }
 
+    /**
+     * Builds the config of a new adapter of (IA)³, which has targets alone. The inputs are scaled
+     * of the feed-forward network's last layer, if it is among them, and the outputs of the others.
+     *
+     * @param model the base model's settings
+     * @param baseModel how the saved config names the base model
+     */
+    Ia3Config createIa3(ModelConfig model, String baseModel) {
+        TargetModules given = targets();
+        String[] names = model.defaultIa3TargetModules().toArray(new String[0]);
+        TargetModules targets = given != null ? given : TargetModules.of(names);
+        List<String> linears = List.copyOf(model.linears().keySet());
+        List<String> sites = targets.select(linears, Set.copyOf(linears), Set.of(), Set.of());
+        String last = model.feedforwardModules().get(0);
+        Ia3Config.Builder builder =
+                Ia3Config.builder()
+                        .setTargetModules(targets)
+                        .optTaskType("CAUSAL_LM")
+                        .optBaseModel(baseModel);
+        if (sites.stream().anyMatch(site -> site.endsWith("." + last))) {
+            boolean named = List.of(targets.toString().split(",", -1)).contains(last);
+            builder.optFeedforwardModules(named ? last : "re:.*\\." + last);
+        }
+        return builder.build();
+    }
+
     private <T extends LowRankConfig.Builder<T>> T fill(
             T builder, int rank, List<String> defaultTargets, String baseModel) {
         TargetModules targets = targets();
@@ -118,10 +147,15 @@ final class AdapterOptions {
 
     /** Refuses every flag of this group, for a run that has no use for one. */
     void requireNone(String reason) {
+        requireNoLowRank(reason);
+        requireAbsent("--target-modules", targetModules, reason);
+    }
+
+    /** Refuses the flags about a low-rank pair, for a method without one. */
+    void requireNoLowRank(String reason) {
         requireAbsent("--alpha", alpha, reason);
         requireAbsent("--rslora", rsLora, reason);
         requireAbsent("--dropout", dropout, reason);
-        requireAbsent("--target-modules", targetModules, reason);
         requireAbsent("--init", init, reason);
     }
 
@@ -148,7 +182,7 @@ final class AdapterOptions {
         }
     }
 
-    private static void requireAbsent(String flag, @Nullable Object value, String reason) {
+    static void requireAbsent(String flag, @Nullable Object value, String reason) {
         if (value != null) {
             throw new UsageException(flag + " cannot be given: " + reason);
         }

@@ -17,7 +17,9 @@ final class HyperParameters {
     @Option(
             names = "--learning-rate",
             paramLabel = "LR",
-            description = "The schedule's highest learning rate (default: 2e-4).")
+            description =
+                    "The schedule's highest learning rate (default: 2e-4, and 3e-3 for --method"
+                            + " ia3).")
     private @Nullable Double givenLearningRate;
 
     @Option(
@@ -189,6 +191,13 @@ final class HyperParameters {
     void requireNoLoraPlus(String reason) {
         if (loraPlusRatio != null) {
             throw new UsageException("--loraplus-ratio cannot be given: " + reason);
+        }
+    }
+
+    /** The default that (IA)³'s paper has, arXiv:2205.05638: factors near 1 need larger steps. */
+    void preferIa3Rate() {
+        if (givenLearningRate == null) {
+            learningRate = 3e-3;
         }
     }
 

@@ -1,6 +1,7 @@
 package io.peft4j.cli;
 
 import io.peft4j.adapters.AdaptedModel;
+import io.peft4j.adapters.AdapterConfig;
 import io.peft4j.adapters.Adapters;
 import io.peft4j.files.Sha256;
 import io.peft4j.lora.LowRankConfig;
@@ -23,7 +24,7 @@ final class MethodOptions {
     @Option(
             names = "--method",
             paramLabel = "NAME",
-            description = "lora, dora or full, which trains all weights (default: lora).")
+            description = "lora, dora, ia3, or full, which trains all weights (default: lora).")
     private @Nullable String method;
 
     @Option(names = "--rank", paramLabel = "R", description = "The adapter's rank (default: 16).")
@@ -52,12 +53,11 @@ final class MethodOptions {
         if (isFull()) {
             String reason = "--method full trains the model's own weights";
             adapter.requireNone(reason);
-            if (rank != null || initAdapter != null) {
-                throw new UsageException(
-                        (rank != null ? "--rank" : "--init-adapter")
-                                + " cannot be given: "
-                                + reason);
-            }
+            AdapterOptions.requireAbsent("--rank", rank, reason);
+            AdapterOptions.requireAbsent("--init-adapter", initAdapter, reason);
+        }
+        if (isIa3()) {
+            requireNoLowRank("--method ia3 has no low-rank pair");
         }
         if (initAdapter != null) {
             initAdapter.check("--init-adapter");
@@ -68,17 +68,28 @@ final class MethodOptions {
         return Methods.FULL.equals(method);
     }
 
+    boolean isIa3() {
+        return Methods.IA3.equals(method);
+    }
+
+    private void requireNoLowRank(String reason) {
+        AdapterOptions.requireAbsent("--rank", rank, reason);
+        adapter.requireNoLowRank(reason);
+    }
+
     /** Puts the adapter on the model: a new one, or the one of {@code --init-adapter}. */
     AdaptedModel attach(LoadedModel loaded, Source base, HyperParameters training, PrintWriter err)
             throws IOException {
         Decoder block = loaded.model().block();
         if (initAdapter == null) {
-            LowRankConfig created = create(loaded.model().config(), base.name());
+            ModelConfig model = loaded.model().config();
+            AdapterConfig created =
+                    isIa3() ? adapter.createIa3(model, base.name()) : create(model, base.name());
             return Adapters.attach(block, created, training.seed());
         }
         Path directory = initAdapter.fetchAdapter(err);
         initDirectory = directory;
-        LowRankConfig config = readAgreed(directory, initAdapter.name(), block);
+        AdapterConfig config = readAgreed(directory, initAdapter.name(), block);
         AdaptedModel adapted = Adapters.attach(block, config, training.seed());
         try {
             adapted.adapter().load(directory);
@@ -100,6 +111,9 @@ final class MethodOptions {
 
     /** Tells the settings of what {@link #attach} would put on a model, without the model. */
     LowRankConfig config(ModelConfig model, Source base, PrintWriter err) throws IOException {
+        if (isIa3()) {
+            throw new UsageException("--dry-run foretells lora, dora and full, but not ia3");
+        }
         if (initAdapter == null) {
             return create(model, base.name());
         }
@@ -119,15 +133,18 @@ final class MethodOptions {
     }
 
     /** Reads the saved config and refuses flags that say something else. */
-    private LowRankConfig readAgreed(Path directory, String source, Decoder block)
+    private AdapterConfig readAgreed(Path directory, String source, Decoder block)
             throws IOException {
-        if (!(Adapters.readConfig(block, directory) instanceof LowRankConfig config)) {
-            throw new UsageException(
-                    "--init-adapter " + source + ": expected a LoRA or DoRA adapter");
-        }
+        AdapterConfig config = Adapters.readConfig(block, directory);
         AdapterOptions.requireEqual("--method", method, config.method(), source);
-        AdapterOptions.requireEqual("--rank", rank, config.rank(), source);
-        adapter.requireAgreement(config, block, source);
+        if (config instanceof LowRankConfig lowRank) {
+            AdapterOptions.requireEqual("--rank", rank, lowRank.rank(), source);
+            adapter.requireAgreement(lowRank, block, source);
+        } else {
+            String reason = "--init-adapter " + source + " is of " + config.method();
+            requireNoLowRank(reason);
+            adapter.requireNone(reason + ", whose settings hold");
+        }
         return config;
     }
 }

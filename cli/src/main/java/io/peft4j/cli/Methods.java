@@ -6,16 +6,26 @@ import java.util.List;
 final class Methods {
 
     static final String FULL = "full";
+    static final String IA3 = "ia3";
+
+    /** Those that have a rank, which compare varies. */
     static final List<String> ADAPTERS = List.of("lora", "dora");
+
+    private static final List<String> TRAINED = List.of("lora", "dora", IA3, FULL);
 
     private Methods() {}
 
-    static void check(String flag, String method, boolean fullAllowed) {
-        if (!ADAPTERS.contains(method) && !(fullAllowed && method.equals(FULL))) {
+    /**
+     * Checks a flag's value.
+     *
+     * @param training whether the flag is train's, which takes methods without a rank too
+     */
+    static void check(String flag, String method, boolean training) {
+        if (!(training ? TRAINED : ADAPTERS).contains(method)) {
             throw new UsageException(
                     flag
                             + " must be "
-                            + (fullAllowed ? "lora, dora or full" : "lora or dora")
+                            + (training ? "lora, dora, ia3 or full" : "lora or dora")
                             + ", but is \""
                             + method
                             + "\"");

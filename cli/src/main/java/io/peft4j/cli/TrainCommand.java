@@ -139,6 +139,10 @@ final class TrainCommand implements Callable<Integer> {
             training.requireNoLoraPlus("--method full trains no factors of LoRA");
             compute.requireFloat32("--method full trains the weights themselves, in float32");
         }
+        if (method.isIa3()) {
+            training.requireNoLoraPlus("--method ia3 has no factors of LoRA");
+            training.preferIa3Rate();
+        }
         compute.check();
         Checks.file("--data", data);
         if (evalData != null) {

@@ -51,6 +51,8 @@ final class ArchitectureTest {
                     .definedBy("io.peft4j.dora..")
                     .layer("lora")
                     .definedBy("io.peft4j.lora..")
+                    .layer("ia3")
+                    .definedBy("io.peft4j.ia3..")
                     .layer("adapters")
                     .definedBy("io.peft4j.adapters..")
                     .layer("files and formats")
@@ -77,9 +79,18 @@ final class ArchitectureTest {
                     .whereLayer("lora")
                     .mayOnlyBeAccessedByLayers(
                             "dora", "models", "serving", "tuning", "torchscript", "cli")
+                    .whereLayer("ia3")
+                    .mayOnlyBeAccessedByLayers("cli")
                     .whereLayer("adapters")
                     .mayOnlyBeAccessedByLayers(
-                            "lora", "dora", "models", "serving", "tuning", "torchscript", "cli");
+                            "lora",
+                            "dora",
+                            "ia3",
+                            "models",
+                            "serving",
+                            "tuning",
+                            "torchscript",
+                            "cli");
 
     @ArchTest
     static final ArchRule theLayersBelowKnowNoneAbove =
@@ -98,6 +109,7 @@ final class ArchitectureTest {
                             "io.peft4j.adapters..",
                             "io.peft4j.lora..",
                             "io.peft4j.dora..",
+                            "io.peft4j.ia3..",
                             "io.peft4j.models..",
                             "io.peft4j.serving..",
                             "io.peft4j.tuning..",

@@ -30,7 +30,7 @@ final class UsageTest {
                     --dropout 1              | --dropout must be at least 0 and below 1, but is 1.0
                     --dropout NaN            | --dropout must be at least 0 and below 1, but is NaN
                     --alpha Infinity         | --alpha must be a finite number, but is Infinity
-                    --method foo             | --method must be lora, dora or full, but is "foo"
+                    --method foo             | --method must be lora, dora, ia3 or full, but is "foo"
                     --init best              | --init must be default, gaussian, orthogonal, pissa or olora, but is "best"
                     --target-modules a,,b    | --target-modules: target modules "a,,b": a name between the commas is empty
                     --target-modules re:(    | --target-modules: expected a regular expression
@@ -63,6 +63,10 @@ final class UsageTest {
                     --method full --rank 4   | --rank cannot be given: --method full
                     --method full --init-adapter . | --init-adapter cannot be given: --method full
                     --method full --alpha 4  | --alpha cannot be given: --method full
+                    --method ia3 --rank 4    | --rank cannot be given: --method ia3 has no low-rank pair
+                    --method ia3 --init olora| --init cannot be given: --method ia3 has no low-rank pair
+                    --method ia3 --loraplus-ratio 2 | --loraplus-ratio cannot be given: --method ia3
+                    --method ia3 --dry-run   | --dry-run foretells lora, dora and full, but not ia3
                     """)
     void aWrongTrainingFlagIsNamedWithWhatItTakes(String flags, String message) throws Exception {
         List<Object> args =

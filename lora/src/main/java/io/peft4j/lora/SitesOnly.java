@@ -1,6 +1,7 @@
 package io.peft4j.lora;
 
 import io.peft4j.adapters.Adapter;
+import io.peft4j.adapters.AdapterState;
 import io.peft4j.adapters.TrainedInFull;
 
 /** Refuses adapters that hold more than a change of each site's weight. */
@@ -24,6 +25,12 @@ final class SitesOnly {
                     String.format(
                             "adapter %s also trains %s, %s; %s",
                             adapter.name(), biased ? "lora_bias" : own, why, remedy));
+        }
+        if (adapter.states().values().stream().anyMatch(AdapterState::changesBias)) {
+            throw new IllegalArgumentException(
+                    String.format(
+                            "adapter %s is %s, which changes biases with their weights, %s; %s",
+                            adapter.name(), adapter.config().method(), why, remedy));
         }
     }
 }

@@ -283,6 +283,26 @@ public final class ModelConfig {
     }
 
     /**
+     * Returns the modules that (IA)³ targets unless told otherwise: PEFT's, and for families that
+     * PEFT has none for, those that correspond.
+     *
+     * @return the names; {@link #feedforwardModules} is among them
+     */
+    public List<String> defaultIa3TargetModules() {
+        return List.copyOf(family.ia3TargetModules(architecture.names()));
+    }
+
+    /**
+     * Returns the last layer of the feed-forward network, whose inputs (IA)³ scales: PEFT's {@code
+     * feedforward_modules}.
+     *
+     * @return its name
+     */
+    public List<String> feedforwardModules() {
+        return List.of(architecture.names().down());
+    }
+
+    /**
      * Returns the whole content.
      *
      * @return a copy

@@ -1,6 +1,7 @@
 package io.peft4j.models;
 
 import com.google.gson.JsonObject;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -17,6 +18,19 @@ interface ModelFamily {
      * the experts of a mixture.
      */
     List<String> targetModules();
+
+    /**
+     * Returns the default targets of (IA)³, arXiv:2205.05638: what makes keys and values, with the
+     * queries where they are fused, and the feed-forward network's last layer, of all experts.
+     *
+     * @param names the family's modules
+     */
+    default List<String> ia3TargetModules(ModuleNames names) {
+        List<String> all = names.queryKeyValue();
+        List<String> targets = new ArrayList<>(all.size() == 3 ? all.subList(1, 3) : all);
+        targets.add(names.down());
+        return targets;
+    }
 
     /**
      * Reads the architecture.

@@ -22,6 +22,12 @@ final class Qwen2 implements ModelFamily {
         return LlamaStyle.LINEARS;
     }
 
+    /** PEFT takes the queries in the place of the keys here. */
+    @Override
+    public List<String> ia3TargetModules(ModuleNames names) {
+        return List.of("q_proj", "v_proj", "down_proj");
+    }
+
     @Override
     public Architecture architecture(ConfigJson config) {
         return new LlamaStyle(config)

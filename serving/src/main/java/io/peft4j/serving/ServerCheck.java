@@ -31,6 +31,15 @@ public final class ServerCheck {
             throws IOException {
         SavedModules saved = SavedModules.read(directory);
         List<ServerFinding> findings = new ArrayList<>();
+        String type = saved.config().string("peft_type").orElse("LORA");
+        if (!type.equals("LORA")) {
+            findings.add(
+                    ServerFinding.refused(
+                            "peft_type "
+                                    + type
+                                    + ": the server takes LoRA alone; merge it into the model"));
+            return findings;
+        }
         LowRankConfig config = saved.lowRank();
         if (!saved.config().strings("target_parameters").isEmpty()) {
             findings.add(
