@@ -30,6 +30,7 @@ import io.peft4j.adapters.Adapters;
 import io.peft4j.adapters.MergeReport;
 import io.peft4j.adapters.Site;
 import io.peft4j.dora.DoraConfig;
+import io.peft4j.ia3.Ia3Config;
 import io.peft4j.lora.AdapterCombination;
 import io.peft4j.lora.CombinationReport;
 import io.peft4j.lora.CombinationRule;
@@ -269,6 +270,24 @@ class AdaptersPageTest {
     }
 
     @Test
+    void factorsOfOutputsAndInputs() throws IOException, TranslateException {
+        // example begins
+        AdapterConfig config =
+                Ia3Config.builder()
+                        .setTargetModules("input", "hidden")
+                        .optFeedforwardModules("hidden") // its inputs are scaled, not its outputs
+                        .build();
+        try (AdaptedModel adapted = Adapters.attach(model, config)) {
+            System.out.println(adapted.summary()); // one factor for each output or input
+            adapted.merge(); // into weights and biases, as in PEFT
+        }
+        // example ends
+        try (AdaptedModel adapted = Adapters.attach(model, config)) {
+            assertThat(adapted.summary().trainable()).isEqualTo(16 + 16);
+        }
+    }
+
+    @Test
     void thePageShowsTheCodeThatIsTested() throws IOException {
         List<String> tested =
                 Pattern.compile("// example begins\n(.*?)\n *// example ends", Pattern.DOTALL)
@@ -282,7 +301,7 @@ class AdaptersPageTest {
                         .results()
                         .map((MatchResult result) -> result.group(1))
                         .toList();
-        assertThat(tested).hasSize(10);
+        assertThat(tested).hasSize(11);
         assertThat(shown).isEqualTo(tested);
     }
 
