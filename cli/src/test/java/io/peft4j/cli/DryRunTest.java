@@ -6,6 +6,7 @@ import com.google.gson.JsonObject;
 import io.peft4j.testdata.TestData;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
@@ -101,6 +102,19 @@ final class DryRunTest {
         long layer = off.get("largest_layer_bytes").getAsLong();
         long head = off.get("head_and_loss_bytes").getAsLong();
         assertThat(step).isBetween(kept + head, kept + Math.max(layer, head) + kept / 10);
+    }
+
+    @Test
+    void whatExpertsTakeIsTold() throws Exception {
+        Path mixtral = TestData.path("golden/experts/model").resolve("config.json");
+        Files.copy(mixtral, model.resolve("config.json"), StandardCopyOption.REPLACE_EXISTING);
+        JsonObject linear = dryRun("--target-modules", "all-linear", "--json").json();
+        assertThat(linear.get("reason").getAsString()).startsWith("a step needs about");
+        assertThat(linear.get("peak_with_checkpointing_bytes").getAsLong())
+                .isLessThan(linear.get("peak_without_checkpointing_bytes").getAsLong());
+        JsonObject attention = dryRun("--target-modules", "q_proj", "--json").json();
+        assertThat(attention.get("kept_activations_bytes").getAsLong())
+                .isLessThan(linear.get("kept_activations_bytes").getAsLong());
     }
 
     @Test

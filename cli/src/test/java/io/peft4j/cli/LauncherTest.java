@@ -33,6 +33,7 @@ final class LauncherTest {
         bin = Files.createDirectory(directory.resolve("bin"));
         Files.copy(SCRIPT, checkout.resolve("peft4j"));
         Files.createDirectories(checkout.resolve("cli/src/main/java"));
+        Files.copy(SCRIPT.resolveSibling("cli/settings.sh"), checkout.resolve("cli/settings.sh"));
         Files.writeString(checkout.resolve("pom.xml"), "<project/>");
         Files.writeString(checkout.resolve("cli/src/main/java/A.java"), "class A {}");
         executable(

@@ -446,8 +446,7 @@ public final class CausalLm implements AutoCloseable {
      *
      * @param rows the rows of a batch
      * @param length the tokens of its longest row
-     * @return the bytes of activations; empty if backward would go by autograd, or they cannot be
-     *     told
+     * @return the bytes of activations; empty if backward would go by autograd
      */
     public Optional<StepMemory> stepMemory(int rows, int length) {
         if (!canUseLayerKernels()) {

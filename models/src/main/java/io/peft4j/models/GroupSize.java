@@ -58,8 +58,7 @@ record GroupSize(long in, List<Long> outs, boolean biased, List<Update> updates)
         long partial = 0; // gradients by dropped inputs
         for (Update update : updates) {
             if (update.shape().magnitude()) {
-                long product = size.activation(update.out()) + size.summed(update.out());
-                most = Math.max(most, partial + product);
+                most = Math.max(most, partial + size.summed(update.out()));
             }
             if (update.keepsResult() && needsInput) {
                 partial += size.activation(in);

@@ -4,10 +4,10 @@ import java.util.stream.LongStream;
 
 /**
  * What the kernels of {@code attention.ts}, {@code feed_forward.ts} and {@code head.ts} keep and
- * make, line by line: change both together. Tests compare what is kept with the kernels' own lists
- * and the whole with a process. Of what a backward makes, each method lists the places where most
- * lives at once. Not counted are matrices of the size of an adapter, and what a library's product
- * takes for itself.
+ * make, line by line: change both together. {@link MixtureMemory} is the same for {@code
+ * mixture.ts}. Tests compare what is kept with the kernels' own lists and the whole with a process.
+ * Of what a backward makes, each method lists the places where most lives at once. Not counted are
+ * matrices of the size of an adapter, and what a library's product takes for itself.
  */
 final class KernelMemory {
 
@@ -68,30 +68,54 @@ final class KernelMemory {
     }
 
     /** The gradient by a norm, and what {@code norm_backward} makes of it. */
-    private static long norm(StepSize s, long width) {
+    static long norm(StepSize s, long width) {
         return s.activation(width) + s.wide(width) * (s.isNarrow() ? 3 : 2);
     }
 
-    static StageMemory feedForward(
-            StepSize s, long hiddenSize, long width, GroupSize first, GroupSize second) {
-        long hidden = s.activation(hiddenSize);
-        long inner = s.activation(width);
+    static StageMemory feedForward(StepSize s, GroupSize first, GroupSize second) {
+        long hidden = s.activation(first.in());
         long kept =
                 hidden // the result
                         + s.wide(1) // r
-                        + (second.hasGain() ? hidden : 0) // y
-                        + 2 * inner // gate and up
-                        + first.kept(s)
-                        + second.kept(s);
+                        + gated(s, first, second);
         long masks = first.masks(s) + second.masks(s);
+        long gradient = second.hasGain() ? hidden : 0; // dy
+        long backward = masks + hidden + gatedBackward(s, gradient, false, first, second);
+        return new StageMemory(kept, Math.max(backward, masks + norm(s, first.in())));
+    }
+
+    /** What {@code gated} gives for backward, and its result where down has a gain. */
+    static long gated(StepSize s, GroupSize first, GroupSize second) {
+        return (second.hasGain() ? s.activation(second.out()) : 0) // y
+                + s.activation(first.out()) // gate and up
+                + first.kept(s)
+                + second.kept(s);
+    }
+
+    /**
+     * What {@code gated_backward} makes, its result among it, and its input not.
+     *
+     * @param gradient the bytes of dy, which go when down's backward is done
+     * @param weighted whether each token has a weight
+     */
+    static long gatedBackward(
+            StepSize s, long gradient, boolean weighted, GroupSize first, GroupSize second) {
+        long both = s.activation(first.out());
+        long inner = both / 2;
+        long a = first.outs().size() == 1 ? both : inner; // in dys1 if gate and up are fused
+        long input = weighted ? inner : 0;
+        boolean unbiased = second.hasGain() && second.biased();
         long down =
-                2 * inner // act and a
-                        + (second.hasGain() ? hidden * (second.biased() ? 2 : 1) : 0)
+                gradient
+                        + a
+                        + input
+                        + (unbiased ? s.activation(second.out()) : 0)
                         + second.backward(s, true);
-        long gates = 4 * inner; // act, da, dgate and dup
-        long results = first.hasGain() && first.biased() ? 2 * inner : 0;
-        long projections = 2 * inner + results + hidden + first.backward(s, true);
-        return new StageMemory(kept, masks + most(down, gates, projections, norm(s, hiddenSize)));
+        long weights = weighted ? a + input + inner + s.summed(second.in()) : 0; // dc
+        long gates = a + inner; // da
+        long results = first.hasGain() && first.biased() ? both : 0;
+        long projections = both + results + first.backward(s, true);
+        return most(down, weights, gates, projections);
     }
 
     /** What the head makes until it has given the losses and the gradient by its input. */
@@ -101,9 +125,14 @@ final class KernelMemory {
         long picked = 2 * all.activation(hiddenSize); // x and n
         StepSize chunk = s.of(Math.min(labels, NextTokenLoss.chunkRows((int) vocabulary)));
         long logits = chunk.activation(vocabulary);
-        long wide = chunk.wide(vocabulary);
-        long softmax = logits + wide + (s.isNarrow() ? wide : 0);
-        long gradient = logits + (s.isNarrow() ? logits : wide) + group.backward(chunk, true);
+        long probabilities = chunk.wide(vocabulary);
+        // a gain has use for the logits, and all but float32 is converted
+        long kept = group.hasGain() ? logits : 0;
+        long softmax = probabilities + (group.hasGain() || s.isNarrow() ? logits : 0);
+        long gradient =
+                kept
+                        + (s.isNarrow() ? logits : probabilities)
+                        + Math.max(s.isNarrow() ? probabilities : 0, group.backward(chunk, true));
         long end =
                 s.activation(hiddenSize) // dh
                         + norm(all, hiddenSize)
@@ -112,7 +141,7 @@ final class KernelMemory {
         return picked + most(softmax, gradient, end);
     }
 
-    private static long most(long... places) {
+    static long most(long... places) {
         return LongStream.of(places).max().orElse(0);
     }
 }

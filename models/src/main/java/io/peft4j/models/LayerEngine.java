@@ -40,16 +40,13 @@ final class LayerEngine {
      * @param size the batch
      * @param hiddenSize the width of the residual stream
      * @param updates what adapters add
-     * @return null if a stage cannot tell
+     * @return the bytes of activations
      */
-    @Nullable StepMemory memory(StepSize size, long hiddenSize, UpdateShapes updates) {
+    StepMemory memory(StepSize size, long hiddenSize, UpdateShapes updates) {
         List<List<StageMemory>> trained = new ArrayList<>();
         boolean begun = false;
         for (Stage stage : stages) {
             List<StageMemory> memory = stage.memory(size, updates);
-            if (memory == null) {
-                return null;
-            }
             begun |= !memory.equals(stage.memory(size, (group, layer) -> List.of()));
             if (begun) { // below, nothing is kept
                 trained.add(memory);

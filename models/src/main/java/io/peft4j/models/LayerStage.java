@@ -79,7 +79,7 @@ final class LayerStage implements Stage {
         GroupSize first = linears.size(0, updates);
         GroupSize second = linears.size(1, updates);
         if (attention == null) {
-            return List.of(KernelMemory.feedForward(size, first.in(), second.in(), first, second));
+            return List.of(KernelMemory.feedForward(size, first, second));
         }
         LayerShape layer = attention.layer();
         long dim = attention.headDim();

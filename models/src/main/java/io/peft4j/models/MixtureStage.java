@@ -16,6 +16,8 @@ final class MixtureStage implements Stage {
     static final int ROUTER = 0;
 
     private final StageLinears linears;
+    private final int experts;
+    private final int chosen;
     private final TorchValue perToken; // some bytes each, for the life of the process
     private final TorchValue numbers;
 
@@ -40,6 +42,8 @@ final class MixtureStage implements Stage {
             groups.add(expert.down());
         }
         linears = new StageLinears(List.of(norm), groups);
+        this.experts = experts.size();
+        chosen = perToken;
         this.perToken = TorchValue.ofLongs(perToken);
         numbers = TorchValue.ofDoubles(epsilon);
     }
@@ -64,6 +68,17 @@ final class MixtureStage implements Stage {
         }
         PassLinears begun = linears.begin(weights);
         return begun == null ? null : new MixtureStagePass(this, begun);
+    }
+
+    @Override
+    public List<StageMemory> memory(StepSize size, UpdateShapes updates) {
+        List<MixtureMemory.Expert> sizes = new ArrayList<>();
+        for (int i = 0; i < experts; i++) {
+            sizes.add(
+                    new MixtureMemory.Expert(
+                            linears.size(gateUp(i), updates), linears.size(down(i), updates)));
+        }
+        return List.of(MixtureMemory.of(size, chosen, linears.size(ROUTER, updates), sizes));
     }
 
     TorchValue perToken() {

@@ -1,6 +1,8 @@
 package io.peft4j.models;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
 import io.peft4j.torch.TorchValue;
 import java.util.ArrayList;
 import java.util.List;
@@ -178,6 +180,13 @@ final class MixtureStagePass implements StagePass {
                         .infer("route_backward")
                         .close();
             }
+        }
+
+        @Override
+        public NDList kept(NDManager owner) {
+            NDList all = saved.tensors(owner);
+            parts.forEach(part -> all.addAll(part.kept().tensors(owner)));
+            return all;
         }
 
         @Override

@@ -239,7 +239,7 @@ public final class ModelConfig {
      * @param computation what the model computes in, where and with what
      * @param rows the rows of a batch
      * @param length the tokens of its longest row
-     * @return the bytes of activations; empty if they cannot be told
+     * @return the bytes of activations; empty if such kernels cannot compute the model's layers
      */
     public Optional<StepMemory> stepMemory(
             Map<String, LowRankShape> adapters, Computation computation, int rows, int length) {

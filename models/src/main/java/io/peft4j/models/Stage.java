@@ -19,10 +19,8 @@ interface Stage {
      *
      * @param size the batch
      * @param updates what adapters add
-     * @return one figure per part that is computed and freed by itself, in order; null if it cannot
-     *     be told
+     * @return one figure per part that is computed and freed by itself, in order; of experts, whose
+     *     tokens are not known before, the most that they may take
      */
-    default @Nullable List<StageMemory> memory(StepSize size, UpdateShapes updates) {
-        return null;
-    }
+    List<StageMemory> memory(StepSize size, UpdateShapes updates);
 }

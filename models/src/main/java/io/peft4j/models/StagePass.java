@@ -58,9 +58,7 @@ interface StagePass extends AutoCloseable {
          *
          * @param owner owns the arrays
          */
-        default NDList kept(NDManager owner) {
-            throw new UnsupportedOperationException("this stage does not list what it keeps");
-        }
+        NDList kept(NDManager owner);
 
         @Override
         void close();

@@ -32,16 +32,8 @@ final class StageSequence implements Stage {
     }
 
     @Override
-    public @Nullable List<StageMemory> memory(StepSize size, UpdateShapes updates) {
-        List<StageMemory> all = new ArrayList<>();
-        for (Stage stage : stages) {
-            List<StageMemory> one = stage.memory(size, updates);
-            if (one == null) {
-                return null;
-            }
-            all.addAll(one);
-        }
-        return all;
+    public List<StageMemory> memory(StepSize size, UpdateShapes updates) {
+        return stages.stream().flatMap(stage -> stage.memory(size, updates).stream()).toList();
     }
 
     private record Sequence(List<StagePass> stages) implements StagePass {

@@ -5,7 +5,8 @@ import java.util.List;
 /**
  * The bytes of activations in a training step that goes by layer kernels, foretold from shapes: a
  * batch without padding in which every token but the first of a row has a label. Weights, adapters,
- * gradients and optimizer are not among them.
+ * gradients and optimizer are not among them. Which experts of a mixture tokens go to is not known
+ * before: their layers are told as if all went to the same.
  */
 public final class StepMemory {
 

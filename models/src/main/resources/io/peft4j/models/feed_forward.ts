@@ -32,8 +32,9 @@
     return results
 
   # The gradients by x, of no elements unless it is asked for, and by c, float32, of no elements if there is none, of the
-  # gradient dy by the result, which is overwritten. y is the result, and is looked at where down has a gain; saved is what
-  # `gated` returned behind it.
+  # gradient dy by the result, which is overwritten, as is what is saved. y is the result, and is looked at where down has a
+  # gain; saved is what `gated` returned behind it. No more than two tensors of the inner width are made for unfused gate
+  # and up, and three for fused ones, one more each with weights: silu(gate) is computed twice.
   def gated_backward(self, dy: Tensor, y: Tensor, x: Tensor, c: List[Tensor], saved: List[Tensor], W1: List[Tensor], b1: List[Tensor], F1: List[Tensor], at1: List[int], s1: List[float], K1: List[Tensor], W2: List[Tensor], b2: List[Tensor], F2: List[Tensor], at2: List[int], s2: List[float], K2: List[Tensor], need_dx: bool) -> Tuple[Tensor, Tensor]:
     layers = torch.len(W1)
     ys1 = torch.slice(saved, 1, torch.add(1, layers), 1)
@@ -41,24 +42,30 @@
     zs1 = (self).zs_of(saved, torch.add(2, layers), F1, K1)
     zs2 = (self).zs_of(saved, torch.add(torch.add(2, layers), torch.len(zs1)), F2, K2)
     gate, up = (self).gate_up(ys1, layers)
-    act = torch.silu(gate)
-    a = torch.mul(act, up)
+    dys1 = annotate(List[Tensor], [])
+    if torch.eq(layers, 1):
+      _0 = torch.append(dys1, torch.empty_like(ys1[0]))
+      _1, dup = (self).gate_up(dys1, layers)
+      a = torch.mul_(torch.silu(gate, out=dup), up)
+    else:
+      a = torch.mul_(torch.silu(gate), up)
     if torch.gt(torch.len(c), 0):
       input = torch.mul(a, c[0])
     else:
       input = a
     da = (self).project_backward([dy], (self).unbiased([y], b2, F2), zs2, input, saved[0], W2, F2, at2, s2, K2, True)
     if torch.gt(torch.len(c), 0):
-      dc = torch.sum(torch.mul(da, a), [-1], True, dtype=6)
+      dc = torch.sum(torch.mul(da, a, out=input), [-1], True, dtype=6)
       da = torch.mul_(da, c[0])
     else:
       dc = torch.empty([0], dtype=6, device=ops.prim.device(x))
-    dys1 = annotate(List[Tensor], [])
-    for j in range(layers):
-      _0 = torch.append(dys1, torch.empty(torch.size(ys1[j]), dtype=ops.prim.dtype(x), device=ops.prim.device(x)))
-    dgate, dup = (self).gate_up(dys1, layers)
-    _1 = torch.mul(da, act, out=dup)
-    _2 = torch.silu_backward(torch.mul_(da, up), gate, grad_input=dgate)
+    dup = torch.mul_(torch.silu(gate, out=a), da)
+    da = torch.mul_(da, up)
+    if torch.eq(layers, 1):
+      dgate, _2 = (self).gate_up(dys1, layers)
+      _3 = torch.silu_backward(da, gate, grad_input=dgate)
+    else:
+      dys1 = [torch.silu_backward(da, gate, grad_input=da), dup]
     dx = (self).project_backward(dys1, (self).unbiased(ys1, b1, F1), zs1, x, u1, W1, F1, at1, s1, K1, need_dx)
     return (dx, dc)
 

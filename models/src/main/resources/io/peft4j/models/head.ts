@@ -1,6 +1,19 @@
   # The end of the model, for the N tokens whose next one has a label: norm, head and cross-entropy, chunk by chunk, so that
   # logits (N, V) never exist whole. h is (B, S, H), rows (N) says which tokens, W … s is the head's group.
 
+  # The softmax of z (N, V), float32, in its place, and the losses (N), written into the last argument. The largest
+  # probability is 1 / V at least, and the logarithm of it tells that of the sum.
+  def softmax_and_losses(self, z: Tensor, target: Tensor, losses: Tensor) -> Tensor:
+    wanted = torch.gather(z, 1, target)
+    largest = torch.amax(z, [-1], True)
+    if ops.prim.is_cpu(z):
+      p = torch.softmax(z, -1, None, out=z)
+    else:
+      p = torch.softmax(z, -1)
+    sums = torch.sub_(largest, torch.log_(torch.amax(p, [-1], True)))
+    _0 = torch.copy_(losses, torch.squeeze(torch.sub_(sums, wanted), 1))
+    return p
+
   # The losses (N), float32, and the gradient by h of their sum times scale. Also adds the gradients of the head's updates.
   def head(self, h: Tensor, rows: Tensor, targets: Tensor, norms: List[Tensor], W: List[Tensor], b: List[Tensor], F: List[Tensor], at: List[int], s: List[float], chunk: List[int], numbers: List[float]) -> List[Tensor]:
     h2 = torch.view(h, [-1, torch.size(h, -1)])
@@ -17,17 +30,17 @@
       xi = torch.narrow(n, 0, start, length)
       target = torch.unsqueeze(torch.narrow(targets, 0, start, length), 1)
       p = (self).project(xi, W, b, F, at, s, none)
+      u = p[1]
       ys = none
       if (self).has_gain(F):
         ys = [p[0]]
+        z = torch.to(p[0], 6, False, True)
       else:
-        pass
-      lp = torch.log_softmax(torch.to(p[0], 6), -1)
-      _0 = torch.neg(torch.squeeze(torch.gather(lp, 1, target), 1), out=torch.narrow(losses, 0, start, length))
-      g = torch.exp_(lp)
+        z = torch.to(p[0], 6)
+      g = (self).softmax_and_losses(z, target, torch.narrow(losses, 0, start, length))
       _1 = torch.scatter_add_(g, 1, target, torch.full([length, 1], -1., dtype=6, device=ops.prim.device(h)))
       gl = torch.to(torch.mul_(g, scale), ops.prim.dtype(h))
-      dx = (self).project_backward([gl], ys, none, xi, p[1], W, F, at, s, none, True)
+      dx = (self).project_backward([gl], ys, none, xi, u, W, F, at, s, none, True)
       _2 = torch.copy_(xi, dx)
     dh = torch.zeros(torch.size(h2), dtype=ops.prim.dtype(h), device=ops.prim.device(h))
     _3 = torch.index_copy_(dh, 0, rows, torch.to((self).norm_backward(n, x, r, norms[0]), ops.prim.dtype(h)))

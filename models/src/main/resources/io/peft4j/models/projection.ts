@@ -128,7 +128,7 @@
     return trained
 
   # The gradient of the magnitude: the sum over tokens of dy * z / norm, where z = x W^T + s u B^T. It is y g^-1; where g
-  # is small, or 0, y has not kept it, and it is computed again. y has no bias in it.
+  # is small, or 0, y has not kept it, and it is computed again. y has no bias in it, and is overwritten.
   def magnitude_backward(self, dy: Tensor, y: Tensor, x: Tensor, ui: Tensor, w: Tensor, F: List[Tensor], i: int, scale: float) -> bool:
     m = F[torch.add(torch.mul(i, 4), 2)]
     norm = F[torch.add(torch.mul(i, 4), 3)]
@@ -136,9 +136,9 @@
       if bool(torch.any(torch.lt(torch.abs(m), torch.mul(norm, 0.0625)))):
         up = torch.t(torch.to(F[torch.add(torch.mul(i, 4), 1)], ops.prim.dtype(x)))
         z = torch.addmm_((self).nt(x, w), ui, up, beta=1, alpha=scale)
-        dm = torch.div_(torch.sum(torch.mul(dy, z), [0], False, dtype=6), norm)
+        dm = torch.div_(torch.sum(torch.mul_(z, dy), [0], False, dtype=6), norm)
       else:
-        dm = torch.div_(torch.sum(torch.mul(dy, y), [0], False, dtype=6), m)
+        dm = torch.div_(torch.sum(torch.mul_(y, dy), [0], False, dtype=6), m)
       trained = (self).accumulate(m, dm, 1.)
     else:
       trained = False
@@ -146,7 +146,7 @@
 
   # The gradient by x (T, in), of no elements unless it is asked for, of the gradients dys by the layers' results, which
   # are overwritten; adds the updates' gradients to those that their tensors hold. ys are the layers' results without
-  # their biases, and are looked at where there is a gain; zs come from `project`.
+  # their biases, and are looked at, and overwritten, where there is a gain; so are zs, which come from `project`.
   def project_backward(self, dys: List[Tensor], ys: List[Tensor], zs: List[Tensor], x: Tensor, u: Tensor, W: List[Tensor], F: List[Tensor], at: List[int], s: List[float], K: List[Tensor], need_dx: bool) -> Tensor:
     n = torch.len(at)
     du = torch.empty_like(u)
@@ -169,7 +169,7 @@
         g = torch.to((self).gain_less_one(F, i), ops.prim.dtype(x))
         if dropping:
           norm = F[torch.add(torch.mul(i, 4), 3)]
-          _0 = (self).accumulate(m, torch.div_(torch.sum(torch.mul(dy, zs[number]), [0], False, dtype=6), norm), 1.)
+          _0 = (self).accumulate(m, torch.div_(torch.sum(torch.mul_(zs[number], dy), [0], False, dtype=6), norm), 1.)
           number = torch.add(number, 1)
           turned = torch.mul(dy, g)
           if need_dx:

@@ -7,6 +7,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import com.google.gson.JsonObject;
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.adapters.AdapterConfig;
 import io.peft4j.adapters.Adapters;
@@ -84,7 +85,10 @@ class StepMemoryTest {
         "mistral,lora,0,F32",
         "phi3,dora,0.3,F32",
         "openelm,lora,0,BF16",
-        "openelm,dora,0.3,F32"
+        "openelm,dora,0.3,F32",
+        "mixtral,lora,0,F32",
+        "mixtral,dora,0.3,F32",
+        "mixtral,dora,0,BF16"
     })
     void whatIsKeptIsToldToTheByte(String family, String method, double dropout, Dtype type) {
         AdapterConfig adapter = TinyAdapters.config(method, dropout, "all-linear");
@@ -109,19 +113,62 @@ class StepMemoryTest {
         }
     }
 
-    /** How many tokens each expert gets is not known before. */
-    @Test
-    void ofAMixtureOfExpertsItIsNotTold() {
+    /** Which tokens an adapted expert gets is not known before. */
+    @ParameterizedTest
+    @CsvSource({"lora,0", "dora,0.3"})
+    void ofUnequalExpertsAllTokensAreCountedForThoseThatKeepMost(String method, double dropout) {
         ModelConfig config = ModelConfig.of(TinyModels.json("mixtral"), "mixtral");
-        try (CausalLm model = CausalLm.create(config, Device.cpu(), 7);
-                AdaptedModel adapted =
-                        Adapters.attach(
-                                model.block(), TinyAdapters.config("lora", 0, "all-linear"), 1)) {
-            adapted.adapter().parameters().values().forEach(p -> p.freeze(false));
-            assertThat(config.hasLayerKernels()).isTrue();
-            assertThat(model.canUseLayerKernels()).isTrue();
-            assertThat(model.stepMemory(ROWS, LENGTH)).isEmpty();
+        String experts = "model.layers.0.block_sparse_moe.experts.";
+        List<Long> told = new ArrayList<>();
+        List<Long> kept = new ArrayList<>();
+        for (int adapted = 1; adapted <= config.architecture().experts().count(); adapted++) {
+            List<String> targets = new ArrayList<>();
+            for (int expert = 0; expert < adapted; expert++) {
+                targets.add(experts + expert + ".w2");
+            }
+            AdapterConfig adapter =
+                    TinyAdapters.config(method, dropout, targets.toArray(String[]::new));
+            try (CausalLm model = CausalLm.create(config, Device.cpu(), 7);
+                    AdaptedModel attached = Adapters.attach(model.block(), adapter, 1)) {
+                attached.adapter().parameters().values().forEach(p -> p.freeze(false));
+                told.add(model.stepMemory(ROWS, LENGTH).orElseThrow().kept(false));
+                kept.add(keptByKernels(model));
+            }
         }
+        assertThat(told.get(0)).isGreaterThan(kept.get(0));
+        assertThat(told.get(1)).isGreaterThan(told.get(0)).isGreaterThanOrEqualTo(kept.get(1));
+        // each token goes to two experts
+        assertThat(told.get(2)).isEqualTo(told.get(1)).isGreaterThanOrEqualTo(kept.get(2));
+        assertThat(told.get(3)).isEqualTo(told.get(1)).isEqualTo(kept.get(3));
+    }
+
+    /** One that all tokens have chosen makes at most what is told. */
+    @ParameterizedTest
+    @CsvSource({"lora,1,1", "dora,1,1", "lora,4,2"})
+    void backwardOfExpertsIsToldForOneWithAllTokens(String method, int experts, int perToken) {
+        JsonObject json = TinyModels.json("mixtral");
+        json.addProperty("num_local_experts", experts);
+        json.addProperty("num_experts_per_tok", perToken);
+        ModelConfig config = ModelConfig.of(json, "mixtral");
+        AdapterConfig adapter = TinyAdapters.config(method, 0, "w1", "w2", "w3");
+        StepMemory mixture = told(config, adapter, method);
+        json = TinyModels.json("llama");
+        json.addProperty("intermediate_size", 16);
+        adapter = TinyAdapters.config(method, 0, "gate_proj", "up_proj", "down_proj");
+        StepMemory plain = told(ModelConfig.of(json, "llama"), adapter, method);
+        assertThat(mixture.largestLayer(true))
+                .isGreaterThan(plain.largestLayer(true))
+                .isLessThan((perToken + 1) * plain.largestLayer(true));
+        assertThat(mixture.peak(true)).isLessThan(mixture.peak(false));
+    }
+
+    private static StepMemory told(ModelConfig config, AdapterConfig adapter, String method) {
+        return config.stepMemory(
+                        shapes(config, adapter, method.equals("dora"), 0),
+                        Computation.of(Dtype.F32, Device.cpu()),
+                        ROWS,
+                        LENGTH)
+                .orElseThrow();
     }
 
     @Test
