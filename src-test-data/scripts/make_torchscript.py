@@ -1,8 +1,9 @@
 #!/usr/bin/env python
 """TorchScript archives of small models, and what real PEFT computes on the same models.
 
-    python make_torchscript.py
+    python make_torchscript.py [CASE ...]
 
+With names of cases only these are made, and the archive of each; without, all.
 Writes ../src/main/resources/golden/torchscript/: MODEL.pt per model, and per case a directory in
 PEFT's format (the adapter before training) with golden.safetensors, which holds
     in.N            the inputs                    base        the output without the adapter
@@ -10,7 +11,7 @@ PEFT's format (the adapter before training) with golden.safetensors, which holds
     step5.KEY       the adapter after five steps of AdamW (lr 1e-2, weight decay 0.01)
     trained         the output with the trained adapter
     merged          the output after merging it
-    out32, grad32   for a float16 model: the same of its weights and adapter in float32
+    out32, grad32   for a float16 or bfloat16 model: the same of its weights and adapter in float32
 Keys are PEFT's. The loss is the cross-entropy of `labels`, or of a mean over positions.
 Adapters have random A and B, so that nothing is zero that could hide an error.
 
@@ -23,6 +24,7 @@ import json
 import pathlib
 import random
 import shutil
+import sys
 import warnings
 
 import numpy as np
@@ -127,18 +129,21 @@ def bert():
 
 def make(name):
     torch.manual_seed(7)
-    if name in ("bert", "bert_half"):
+    if name in ("bert", "bert_half", "bert_bfloat16"):
         model = bert()
         ids = torch.randint(0, 40, (4, 9))
         mask = torch.ones(4, 9, dtype=torch.long)
         mask[1, 6:], mask[3, 4:] = 0, 0
-        if name == "bert_half":
-            model = model.half()
+        if name in NARROW:
+            model = model.to(NARROW[name])
         return model, (ids, mask), lambda m: BertWrapper(m)
     if name == "net":
         return Net().eval(), (torch.randint(0, 11, (4, 5)),), lambda m: m
-    if name == "forms":
-        return Forms().eval(), (torch.randn(4, 6),), lambda m: m
+    if name in ("forms", "forms_bfloat16"):
+        forms, x = Forms().eval(), torch.randn(4, 6)
+        if name in NARROW:
+            forms, x = forms.to(NARROW[name]), x.to(NARROW[name])
+        return forms, (x,), lambda m: m
     raise KeyError(name)
 
 
@@ -147,12 +152,16 @@ def config(dora, targets, **more):
                       target_modules=targets, **more)
 
 
+NARROW = {
+    "bert_half": torch.float16, "bert_bfloat16": torch.bfloat16, "forms_bfloat16": torch.bfloat16}
 BERT = ["query", "value", "dense"]
 CASES = {
     "bert_lora": ("bert", False, BERT, {}),
     "bert_dora": ("bert", True, BERT, {}),
     "bert_half_lora": ("bert_half", False, BERT, {}),
     "bert_half_dora": ("bert_half", True, BERT, {}),
+    "bert_bfloat16_lora": ("bert_bfloat16", False, BERT, {}),
+    "bert_bfloat16_dora": ("bert_bfloat16", True, BERT, {}),
     "bert_head": ("bert", False, ["query", "word_embeddings"], {"modules_to_save": ["classifier"]}),
     "net_lora": ("net", False, ["embed", "up", "down", "conv"], {}),
     "net_dora": ("net", True, ["embed", "up", "down", "conv"], {}),
@@ -161,11 +170,22 @@ CASES = {
 }
 
 
+def ties():
+    tied = nn.Sequential()
+    tied.embed, tied.head = nn.Embedding(9, 4), nn.Linear(4, 9, bias=False)
+    tied.head.weight = tied.embed.weight
+    return tied
+
+
+def traced(name):
+    model, inputs, wrap = make(name)
+    torch.jit.trace(wrap(model), inputs, check_trace=False).save(OUT / f"{name}.pt")
+
+
 def archives():
     with torch.no_grad():
-        for name in ("bert", "bert_half", "forms"):
-            model, inputs, wrap = make(name)
-            torch.jit.trace(wrap(model), inputs, check_trace=False).save(OUT / f"{name}.pt")
+        for name in ("bert", "bert_half", "bert_bfloat16", "forms", "forms_bfloat16"):
+            traced(name)
         model, inputs, _ = make("net")
         torch.jit.script(model).save(OUT / "net.pt")
         torch.jit.freeze(torch.jit.script(model)).save(OUT / "net_frozen.pt")
@@ -175,9 +195,7 @@ def archives():
         quantised = torch.ao.quantization.quantize_dynamic(small, {nn.Linear})
         torch.jit.script(quantised).save(OUT / "quantised.pt")
         torch.manual_seed(3)
-        tied = nn.Sequential()
-        tied.embed, tied.head = nn.Embedding(9, 4), nn.Linear(4, 9, bias=False)
-        tied.head.weight = tied.embed.weight
+        tied = ties()
         torch.jit.trace(tied, torch.randint(0, 9, (2, 3))).save(OUT / "tied_traced.pt")
         torch.jit.script(tied).save(OUT / "tied_scripted.pt")
 
@@ -217,7 +235,7 @@ def case(name, model_name, dora, targets, more):
             tensors.update({"grad." + names[id(p)]: p.grad.clone() for p in trained})
         optimizer.step()
     tensors.update({"step5." + names[id(p)]: p.detach().clone() for p in trained})
-    if model_name.endswith("_half"):
+    if model_name in NARROW:
         wide = get_peft_model(make(model_name)[0].float(), config(dora, targets, **more)).eval()
         wide.load_state_dict({k: v.float() for k, v in start.items()})
         out = logits(wide, inputs)
@@ -282,9 +300,18 @@ def encoder():
 
 
 if __name__ == "__main__":
-    shutil.rmtree(OUT, ignore_errors=True)
-    OUT.mkdir(parents=True)
-    archives()
-    encoder()
-    for name, arguments in CASES.items():
-        case(name, *arguments)
+    chosen = sys.argv[1:]
+    if not chosen:
+        for old in OUT.iterdir() if OUT.exists() else ():
+            if old.is_file():
+                old.unlink()
+            elif old.name != "torch214":  # by make_torchscript_214.py
+                shutil.rmtree(old)
+        OUT.mkdir(parents=True, exist_ok=True)
+        archives()
+        encoder()
+    for name in chosen or CASES:
+        if chosen and CASES[name][0] != "net":
+            with torch.no_grad():
+                traced(CASES[name][0])
+        case(name, *CASES[name])

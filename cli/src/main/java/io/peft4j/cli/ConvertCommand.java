@@ -26,14 +26,7 @@ final class ConvertCommand implements Callable<Integer> {
 
     @Spec private CommandSpec spec;
     @Mixin private BaseModelOption base;
-
-    @Option(
-            names = "--adapter",
-            required = true,
-            paramLabel = "DIR|REPO",
-            converter = Source.Converter.class,
-            description = "An adapter in PEFT's format: a directory, or org/name of the hub.")
-    private Source adapter;
+    @Mixin private RewriteOptions paths;
 
     @Option(
             names = "--experts",
@@ -44,24 +37,17 @@ final class ConvertCommand implements Callable<Integer> {
                             + " and w3 of each expert.")
     private String experts;
 
-    @Option(
-            names = "--output",
-            required = true,
-            paramLabel = "DIR",
-            description = "The new adapter's directory; it must be new or empty.")
-    private Path output;
-
     @Override
     public Integer call() throws IOException {
         base.check();
-        adapter.check("--adapter");
-        OutputDirectory.requireEmpty(output);
+        paths.check();
         if (!experts.equals(FUSED) && !experts.equals(SINGLE)) {
             throw new UsageException(
                     "--experts must be fused or single, but is \"" + experts + "\"");
         }
         PrintWriter err = spec.commandLine().getErr();
-        Path directory = adapter.fetchAdapter(err);
+        Path directory = paths.adapter().fetchAdapter(err);
+        Path output = paths.output();
         ModelConfig model = ModelConfig.read(base.source().fetchModel(err).resolve("config.json"));
         boolean fused = ExpertAdapters.isFused(directory);
         if (fused == experts.equals(FUSED)) {

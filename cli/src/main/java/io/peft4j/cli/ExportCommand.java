@@ -2,12 +2,13 @@ package io.peft4j.cli;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
+import io.peft4j.adapters.Adapter;
+import io.peft4j.lora.PortableLora;
 import io.peft4j.models.CausalLm;
 import io.peft4j.serving.AdapterExport;
 import io.peft4j.serving.ExportReport;
 import io.peft4j.serving.Server;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -30,6 +31,7 @@ final class ExportCommand implements Callable<Integer> {
     @Spec private CommandSpec spec;
     @Mixin private BaseModelOption base;
     @Mixin private PlaceOptions place;
+    @Mixin private RewriteOptions paths;
 
     @Option(
             names = "--for",
@@ -38,21 +40,6 @@ final class ExportCommand implements Callable<Integer> {
             converter = ServerConverter.class,
             description = "vllm, tgi, llama.cpp or djl-serving.")
     private Server server;
-
-    @Option(
-            names = "--adapter",
-            required = true,
-            paramLabel = "DIR|REPO",
-            converter = Source.Converter.class,
-            description = "An adapter in PEFT's format: a directory, or org/name of the hub.")
-    private Source adapter;
-
-    @Option(
-            names = "--output",
-            required = true,
-            paramLabel = "DIR",
-            description = "The directory to write; it must be new or empty.")
-    private Path output;
 
     @Option(
             names = "--rank",
@@ -83,8 +70,7 @@ final class ExportCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         base.check();
         place.check();
-        adapter.check("--adapter");
-        OutputDirectory.requireEmpty(output);
+        paths.check();
         if (merged && (rank != null || name != null)) {
             throw new UsageException("--merged writes no adapter: leave --rank and --name out");
         }
@@ -92,7 +78,7 @@ final class ExportCommand implements Callable<Integer> {
         try (LoadedModel loaded =
                 LoadedModel.open(
                         base.source(),
-                        adapter,
+                        paths.adapter(),
                         place,
                         stored -> MergedModel.kept(stored, null),
                         spec.commandLine().getErr())) {
@@ -120,13 +106,23 @@ final class ExportCommand implements Callable<Integer> {
     }
 
     private String merged(LoadedModel loaded) throws IOException {
-        MergedModel model = MergedModel.write(loaded, output, null);
-        return json ? Json.text(model.json(output)) + "\n" : model.text(output);
+        MergedModel model = MergedModel.write(loaded, paths.output(), null);
+        return json ? Json.text(model.json(paths.output())) + "\n" : model.text(paths.output());
     }
 
     private String exported(CausalLm model, LoadedModel loaded, AdapterExport export)
             throws IOException {
-        ExportReport report = export.write(model, loaded.requireAdapter().adapter(), output);
+        Adapter adapter = loaded.requireAdapter().adapter();
+        if (rank == null && PortableLora.exactRank(adapter).isEmpty()) {
+            throw new UsageException(
+                    "--adapter "
+                            + paths.adapter().name()
+                            + " is "
+                            + adapter.config().method()
+                            + ", whose change of a weight has full rank: give --rank to cut it to"
+                            + " that rank, or --merged to write the whole model");
+        }
+        ExportReport report = export.write(model, adapter, paths.output());
         return json ? Json.text(json(report)) + "\n" : text(report);
     }
 

@@ -21,21 +21,7 @@ final class MergeCommand implements Callable<Integer> {
     @Spec private CommandSpec spec;
     @Mixin private BaseModelOption base;
     @Mixin private PlaceOptions place;
-
-    @Option(
-            names = "--adapter",
-            required = true,
-            paramLabel = "DIR|REPO",
-            converter = Source.Converter.class,
-            description = "An adapter in PEFT's format: a directory, or org/name of the hub.")
-    private Source adapter;
-
-    @Option(
-            names = "--output",
-            required = true,
-            paramLabel = "DIR",
-            description = "The new model's directory; it must be new or empty.")
-    private Path output;
+    @Mixin private RewriteOptions paths;
 
     @Option(
             names = "--dtype",
@@ -50,16 +36,16 @@ final class MergeCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         base.check();
         place.check();
-        adapter.check("--adapter");
-        OutputDirectory.requireEmpty(output);
+        paths.check();
         FloatType given = dtype == null ? null : FloatType.parse(dtype);
         try (LoadedModel loaded =
                 LoadedModel.open(
                         base.source(),
-                        adapter,
+                        paths.adapter(),
                         place,
                         stored -> MergedModel.kept(stored, given),
                         spec.commandLine().getErr())) {
+            Path output = paths.output();
             MergedModel merged = MergedModel.write(loaded, output, given);
             String text = json ? Json.text(merged.json(output)) + "\n" : merged.text(output);
             spec.commandLine().getOut().print(text);

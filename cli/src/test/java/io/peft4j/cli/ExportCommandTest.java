@@ -85,7 +85,7 @@ final class ExportCommandTest {
         CommandRun refused = export("vllm", "dora");
         assertThat(refused.code()).isEqualTo(2);
         assertThat(refused.err().lines()).hasSize(1);
-        assertThat(refused.err()).contains("full rank");
+        assertThat(refused.err()).contains("full rank").contains("--rank").contains("--merged");
         assertThat(directory.resolve("out")).doesNotExist();
 
         CommandRun merged = export("llama.cpp", "dora", "--merged");

@@ -52,7 +52,7 @@ public final class HostedClassifier {
     private HostedClassifier() {}
 
     /** Texts as the encoder takes them: ids and mask (n, tokens), INT64, and labels (n). */
-    private record Texts(NDArray ids, NDArray mask, NDArray labels) {
+    record Texts(NDArray ids, NDArray mask, NDArray labels) {
 
         static Texts read(NDManager manager, HuggingFaceTokenizer tokenizer, Path file)
                 throws IOException {
@@ -128,23 +128,32 @@ public final class HostedClassifier {
      */
     public static double runExample(
             String url, Path tokenizerFile, Path train, Path test, Path output) throws Exception {
-        try (HuggingFaceTokenizer tokenizer =
-                        HuggingFaceTokenizer.builder()
-                                .optTokenizerPath(tokenizerFile)
-                                .optTruncation(false)
-                                .optPadding(false)
-                                .build();
+        try (HuggingFaceTokenizer tokenizer = tokenizer(tokenizerFile);
                 NDManager data = NDManager.newBaseManager()) {
-            try (ZooModel<NDList, NDList> hosted = load(url)) {
-                fineTune(hosted.getWrappedModel(), Texts.read(data, tokenizer, train), output);
+            try (ZooModel<NDList, NDList> hosted = load(url);
+                    AdaptedModel adapted =
+                            fineTune(
+                                    hosted.getWrappedModel(),
+                                    Texts.read(data, tokenizer, train))) {
+                adapted.save(output);
             }
-            try (ZooModel<NDList, NDList> again = load(url)) {
-                return classify(again.getWrappedModel(), Texts.read(data, tokenizer, test), output);
+            try (ZooModel<NDList, NDList> again = load(url);
+                    AdaptedModel adapted = Adapters.load(again.getWrappedModel(), output)) {
+                return accuracy(again.getWrappedModel(), Texts.read(data, tokenizer, test));
             }
         }
     }
 
-    private static ZooModel<NDList, NDList> load(String url) throws Exception {
+    static HuggingFaceTokenizer tokenizer(Path file) throws IOException {
+        return HuggingFaceTokenizer.builder()
+                .optTokenizerPath(file)
+                .optTruncation(false)
+                .optPadding(false)
+                .build();
+    }
+
+    /** The encoder with a new head, as the model that the URL leads to. */
+    static ZooModel<NDList, NDList> load(String url) throws Exception {
         ZooModel<NDList, NDList> hosted =
                 Criteria.builder()
                         .setTypes(NDList.class, NDList.class)
@@ -164,8 +173,8 @@ public final class HostedClassifier {
         return hosted;
     }
 
-    private static void fineTune(Model model, Texts texts, Path output)
-            throws IOException, TranslateException {
+    /** Attaches an adapter and trains it; the caller saves and closes it. */
+    static AdaptedModel fineTune(Model model, Texts texts) throws IOException, TranslateException {
         LoraConfig config =
                 LoraConfig.builder()
                         .setRank(4)
@@ -179,8 +188,8 @@ public final class HostedClassifier {
                         .optLabels(texts.labels())
                         .setSampling(16, false)
                         .build();
-        try (AdaptedModel adapted = Adapters.attach(model, config);
-                AdamWOptimizer optimizer =
+        AdaptedModel adapted = Adapters.attach(model, config);
+        try (AdamWOptimizer optimizer =
                         AdamWOptimizer.builder()
                                 .optLearningRateTracker(Tracker.fixed(1e-2f))
                                 .build();
@@ -194,18 +203,22 @@ public final class HostedClassifier {
             trainer.setMetrics(new Metrics());
             trainer.initialize(texts.batch(16));
             EasyTrain.fit(trainer, EPOCHS, rows, null);
-            adapted.save(output);
+            return adapted;
         }
     }
 
-    private static double classify(Model model, Texts texts, Path adapter)
-            throws IOException, TranslateException {
-        try (AdaptedModel adapted = Adapters.load(model, adapter);
-                Predictor<NDList, NDList> predictor = model.newPredictor(new NoopTranslator())) {
-            NDList logits = predictor.predict(new NDList(texts.ids(), texts.mask()));
-            NDArray classes = logits.singletonOrThrow().argMax(1);
+    private static double accuracy(Model model, Texts texts) throws TranslateException {
+        try (NDArray logits = logits(model, texts)) {
+            NDArray classes = logits.argMax(1);
             NDArray right = classes.toType(DataType.FLOAT32, false).eq(texts.labels());
             return right.toType(DataType.FLOAT32, false).mean().getFloat();
+        }
+    }
+
+    /** The model's answers (n, classes), with what is attached to it. */
+    static NDArray logits(Model model, Texts texts) throws TranslateException {
+        try (Predictor<NDList, NDList> predictor = model.newPredictor(new NoopTranslator())) {
+            return predictor.predict(new NDList(texts.ids(), texts.mask())).singletonOrThrow();
         }
     }
 }

@@ -28,6 +28,7 @@ import io.peft4j.serving.ExportReport;
 import io.peft4j.serving.Server;
 import io.peft4j.serving.ServerCheck;
 import io.peft4j.testdata.TestData;
+import io.peft4j.torchscript.TorchScriptBlock;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -153,6 +154,19 @@ class ServingPageTest {
     }
 
     @Test
+    void threads() throws IOException {
+        Path archive = TestData.path("golden/torchscript/forms.pt");
+        try (Model model = Model.newInstance("hosted")) {
+            // example begins
+            TorchScriptBlock block = TorchScriptBlock.load(archive, model.getNDManager());
+            block.setCopies(4); // or the argument torchScriptCopies of Criteria
+            // example ends
+            model.setBlock(block);
+            assertThat(Adapters.sites(block)).isNotEmpty();
+        }
+    }
+
+    @Test
     void swapping() throws IOException, TranslateException {
         try (Model model = model();
                 AdaptedModel adapted = adapters(model)) {
@@ -182,7 +196,7 @@ class ServingPageTest {
                         .results()
                         .map((MatchResult result) -> result.group(1))
                         .toList();
-        assertThat(tested).hasSize(4);
+        assertThat(tested).hasSize(5);
         assertThat(shown).isEqualTo(tested);
     }
 

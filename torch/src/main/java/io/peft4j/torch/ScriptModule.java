@@ -3,7 +3,6 @@ package io.peft4j.torch;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
@@ -12,11 +11,9 @@ import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.Pair;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A TorchScript archive that libtorch has loaded, with its parameters as plain arrays that a graph
@@ -27,8 +24,6 @@ import org.jspecify.annotations.Nullable;
  * <p>A module has one state: who calls {@link #set} must see to it that nobody computes meanwhile.
  */
 public final class ScriptModule implements AutoCloseable {
-
-    private static final String LIST = "tensors[]";
 
     private final PtSymbolBlock block;
     private final Map<String, NDArray> parameters = new LinkedHashMap<>();
@@ -68,30 +63,38 @@ public final class ScriptModule implements AutoCloseable {
     }
 
     /**
-     * Calls a method that takes a list of tensors and returns a tensor of no account, with their
-     * history.
+     * Calls a method that takes a list of tensors, with their history, and returns what is of no
+     * account.
      *
-     * @param owner any manager
      * @param method the method's name
-     * @param tensors the list; may be empty if the method takes none
+     * @param tensors the list; empty if the method takes none
      */
-    public void set(NDManager owner, String method, List<NDArray> tensors) {
-        NDList inputs = new NDList(tensors);
-        List<@Nullable String> names = new ArrayList<>();
-        try (NDArray name = owner.zeros(new Shape(1))) {
-            for (NDArray tensor : tensors) {
-                names.add(tensor.getName());
-                tensor.setName(LIST);
-            }
-            name.setName("module_method:" + method);
-            inputs.add(name);
-            JniUtils.setGraphExecutorOptimize(false);
-            IValueUtils.forward(block, inputs, true).close();
-        } finally {
-            for (int i = names.size() - 1; i >= 0; i--) { // backwards: one may be there twice
-                tensors.get(i).setName(names.get(i));
+    public void set(String method, List<NDArray> tensors) {
+        JniUtils.setGraphExecutorOptimize(false);
+        if (tensors.isEmpty()) {
+            IValueUtils.runMethod(block, method).close();
+        } else {
+            try (TorchValue list = TorchValue.of(tensors)) {
+                IValueUtils.runMethod(block, method, list.value()).close();
             }
         }
+    }
+
+    /**
+     * Takes the tensors of another copy of the archive in the place of its own, which are freed.
+     *
+     * @param owner any manager
+     * @param get the name of the method that lists all tensors
+     * @param set the name of the method that takes such a list
+     * @param other the other copy
+     */
+    public void share(NDManager owner, String get, String set, ScriptModule other) {
+        JniUtils.setGraphExecutorOptimize(false);
+        try (NDManager scope = owner.newSubManager();
+                TorchValue list = new TorchValue(IValueUtils.runMethod(other.block, get))) {
+            set(set, list.tensors(scope));
+        }
+        parameters.values().forEach(NDArray::close);
     }
 
     /**

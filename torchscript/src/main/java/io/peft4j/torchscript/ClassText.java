@@ -1,7 +1,9 @@
 package io.peft4j.torchscript;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -17,7 +19,11 @@ record ClassText(String record, int start, int end, String text) {
 
     private static final Pattern METHOD = Pattern.compile("(?m)^  def \\w+\\((\\w+)");
     private static final Pattern GET_ATTRIBUTE =
-            Pattern.compile("getattr\\((\\w+(?:\\.\\w+)*), \"(\\w+)\"\\)");
+            Pattern.compile("getattr\\((\\w++(?:\\.\\w++)*+), \"(\\w++)\"\\)");
+    private static final Pattern HEAD = Pattern.compile("(?m)^(?:class (\\w++)\\(|\\S)");
+
+    /** torch.jit nests such calls hardly ever; each level takes a pass over the text. */
+    private static final int MAX_GETATTR = 20;
 
     /**
      * A method.
@@ -35,17 +41,23 @@ record ClassText(String record, int start, int end, String text) {
                 + ".py";
     }
 
-    static ClassText find(String record, String code, String className)
-            throws TorchScriptException {
-        String name = className.substring(className.lastIndexOf('.') + 1);
-        Matcher head = Pattern.compile("(?m)^class " + Pattern.quote(name) + "\\(").matcher(code);
-        if (!head.find()) {
-            throw new TorchScriptException(
-                    "there is no class " + name + " in " + record + ", though an object is one");
+    /** All classes of a record by their names. */
+    static Map<String, ClassText> all(String record, String code) {
+        Map<String, ClassText> classes = new HashMap<>();
+        Matcher head = HEAD.matcher(code);
+        String name = null;
+        int start = 0;
+        for (boolean more = true; more; ) {
+            more = head.find();
+            int end = more ? head.start() : code.length();
+            if (name != null) {
+                ClassText text = new ClassText(record, start, end, code.substring(start, end));
+                classes.putIfAbsent(name, text);
+            }
+            name = more ? head.group(1) : null;
+            start = end;
         }
-        Matcher next = Pattern.compile("(?m)^\\S").matcher(code);
-        int end = next.find(head.end()) ? next.start() : code.length();
-        return new ClassText(record, head.start(), end, code.substring(head.start(), end));
+        return classes;
     }
 
     List<Method> methods() {
@@ -65,9 +77,12 @@ record ClassText(String record, int start, int end, String text) {
     /** Writes {@code getattr(a, "0")} as {@code a.0}, so that every access is a chain of names. */
     static String chains(String code) {
         String now = code;
-        for (String before = ""; !before.equals(now); ) {
-            before = now;
-            now = GET_ATTRIBUTE.matcher(now).replaceAll("$1.$2");
+        for (int i = 0; i < MAX_GETATTR && now.contains("getattr("); i++) {
+            String before = now;
+            now = GET_ATTRIBUTE.matcher(before).replaceAll("$1.$2");
+            if (now.length() == before.length()) {
+                break;
+            }
         }
         return now;
     }

@@ -27,6 +27,9 @@ final class LinearForms {
     /** The class of a linear layer is a few lines; what is longer is none. */
     private static final int MAX_TEXT = 20_000;
 
+    /** It has few names for its weight, too; each is searched for. */
+    private static final int MAX_NAMES = 20;
+
     private static final String WEIGHT = "weight";
     private static final Pattern CALL = Pattern.compile("torch\\.(linear|addmm|matmul|mm)\\(");
 
@@ -69,6 +72,9 @@ final class LinearForms {
         for (String weight : weights) {
             turned.add("torch.t(" + weight + ")");
             turned.addAll(assigned(code, Pattern.quote("torch.t(" + weight + ")")));
+            if (weights.size() + turned.size() > MAX_NAMES) {
+                return null;
+            }
         }
         TreeMap<Integer, String> heads = new TreeMap<>();
         int used = 0;
@@ -105,7 +111,7 @@ final class LinearForms {
 
     private static Set<String> assigned(String code, String quoted) {
         Set<String> names = new HashSet<>();
-        Matcher line = Pattern.compile("(?m)^\\s*(\\w+) = " + quoted + "$").matcher(code);
+        Matcher line = Pattern.compile("(?m)^ *+(\\w++) = " + quoted + "$").matcher(code);
         while (line.find()) {
             names.add(line.group(1));
         }
@@ -131,10 +137,10 @@ final class LinearForms {
         Set<String> turnedNames = new HashSet<>(turned);
         turnedNames.removeIf(name -> name.startsWith("torch.t("));
         for (String name : names) {
-            left = left.replaceAll("(?m)^\\s*" + name + " = " + Pattern.quote(own) + "$", "");
+            left = left.replaceAll("(?m)^ *+" + name + " = " + Pattern.quote(own) + "$", "");
         }
         for (String name : turnedNames) {
-            left = left.replaceAll("(?m)^\\s*" + name + " = torch\\.t\\([\\w.]+\\)$", "");
+            left = left.replaceAll("(?m)^ *+" + name + " = torch\\.t\\([\\w.]+\\)$", "");
         }
         names.addAll(turnedNames);
         names.add(Pattern.quote(own));

@@ -33,6 +33,11 @@ final class Nesting {
         return container;
     }
 
+    /** How many values there are. */
+    int size() {
+        return containers.size();
+    }
+
     /** Whether anything is nested too deep, or holds itself other than as an attribute. */
     boolean isTooDeep() {
         for (Object container : containers) {

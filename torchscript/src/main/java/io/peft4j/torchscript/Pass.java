@@ -10,6 +10,7 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.adapters.LowRankUpdate;
+import io.peft4j.torch.BFloat16;
 import io.peft4j.torch.ScriptModule;
 import io.peft4j.torch.Tensors;
 import java.util.ArrayList;
@@ -20,7 +21,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 
@@ -31,6 +31,7 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 final class Pass {
 
     private final ScriptModule module;
+    private final ModuleCopies copies;
     private final List<Parameter> weights = new ArrayList<>();
     private final List<NDArray> plain = new ArrayList<>();
     private final List<Parameter> updated = new ArrayList<>();
@@ -38,8 +39,13 @@ final class Pass {
     private final Map<Double, NDArray> numbers = new ConcurrentHashMap<>();
     private final ReadWriteLock state = new ReentrantReadWriteLock();
 
-    Pass(ScriptModule module, Surgery surgery, Map<String, Parameter> byPath) {
+    Pass(
+            ScriptModule module,
+            ModuleCopies copies,
+            Surgery surgery,
+            Map<String, Parameter> byPath) {
         this.module = module;
+        this.copies = copies;
         for (TorchScriptWeight weight : surgery.weights()) {
             Parameter parameter = Objects.requireNonNull(byPath.get(weight.path()));
             weights.add(parameter);
@@ -58,31 +64,72 @@ final class Pass {
             Set<Parameter> done = new HashSet<>();
             List<NDArray> updates = updates(store, scope, device, training, done);
             List<NDArray> values = values(store, device, training, done);
-            boolean changes = !updates.isEmpty() || !values.isEmpty();
-            Lock lock = changes ? state.writeLock() : state.readLock();
-            lock.lock();
+            if (updates.isEmpty() && values.isEmpty()) {
+                return plain(owner, inputs, training);
+            }
+            ScriptModule copy = training ? null : copies.take();
+            if (copy != null) {
+                try {
+                    return changed(owner, copy, updates, values, inputs, false);
+                } finally {
+                    copies.giveBack(copy);
+                }
+            }
+            state.writeLock().lock();
             try {
-                if (!updates.isEmpty()) {
-                    module.set(scope, Surgery.SET_UPDATES, updates);
-                }
-                if (!values.isEmpty()) {
-                    module.set(scope, Surgery.SET_WEIGHTS, values);
-                }
-                return module.forward(inputs, training);
+                return changed(owner, module, updates, values, inputs, training);
             } finally {
-                restore(scope, !updates.isEmpty(), !values.isEmpty());
-                lock.unlock();
+                state.writeLock().unlock();
             }
         }
     }
 
-    private void restore(NDManager scope, boolean updates, boolean values) {
-        if (updates) {
-            module.set(scope, Surgery.CLEAR_UPDATES, List.of());
+    private NDList plain(NDManager owner, NDList inputs, boolean training) {
+        state.readLock().lock();
+        try {
+            return widened(owner, module.forward(inputs, training));
+        } finally {
+            state.readLock().unlock();
         }
-        if (values) {
-            module.set(scope, Surgery.SET_WEIGHTS, plain);
+    }
+
+    private NDList changed(
+            NDManager owner,
+            ScriptModule by,
+            List<NDArray> updates,
+            List<NDArray> values,
+            NDList inputs,
+            boolean training) {
+        try {
+            if (!updates.isEmpty()) {
+                by.set(Surgery.SET_UPDATES, updates);
+            }
+            if (!values.isEmpty()) {
+                by.set(Surgery.SET_WEIGHTS, values);
+            }
+            return widened(owner, by.forward(inputs, training));
+        } finally {
+            if (!updates.isEmpty()) {
+                by.set(Surgery.CLEAR_UPDATES, List.of());
+            }
+            if (!values.isEmpty()) {
+                by.set(Surgery.SET_WEIGHTS, plain);
+            }
         }
+    }
+
+    /** DJL cannot compute with bfloat16, and ends the process where it tries to, as in a softmax. */
+    private static NDList widened(NDManager owner, NDList outputs) {
+        for (int i = 0; i < outputs.size(); i++) {
+            NDArray narrow = outputs.get(i);
+            if (BFloat16.isBFloat16(narrow)) {
+                NDArray wide = Tensors.float32(owner, narrow);
+                wide.setName(narrow.getName());
+                outputs.set(i, wide);
+                narrow.close();
+            }
+        }
+        return outputs;
     }
 
     /** What {@link Surgery#SET_UPDATES} takes, or nothing if no layer has an update. */

@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -25,7 +26,10 @@ final class PickleReader {
 
     private static final int MAX_OPERATIONS = 5_000_000;
 
-    private static final Pattern CLASS = Pattern.compile("__torch__(\\.\\w+)+");
+    /** Each takes a hundred bytes for one of the pickle. */
+    private static final int MAX_CONTAINERS = 2_000_000;
+
+    private static final Pattern CLASS = Pattern.compile("__torch__(?:\\.\\w++)++");
     private static final Pattern HARMLESS =
             Pattern.compile(
                     "torch\\.\\w+Storage"
@@ -54,8 +58,8 @@ final class PickleReader {
     private final ByteBuffer bytes;
     private final Values stack = new Values();
     private final Map<Integer, @Nullable Object> memo = new HashMap<>();
-    private final List<PickledObject> objects = new ArrayList<>();
     private final List<StoredTensor> tensors = new ArrayList<>();
+    private final Map<String, StoredTensor.Storage> storages = new LinkedHashMap<>();
     private final Nesting nesting = new Nesting(PickleReader::parts);
     private int operations;
 
@@ -68,18 +72,20 @@ final class PickleReader {
      * What a pickle describes.
      *
      * @param root the value
-     * @param objects all objects in it, in order
+     * @param storages the memory of all tensors in it, in order
      * @param tensors all tensors in it, in order
      */
     record Content(
-            @Nullable Object root, List<PickledObject> objects, List<StoredTensor> tensors) {}
+            @Nullable Object root,
+            Collection<StoredTensor.Storage> storages,
+            List<StoredTensor> tensors) {}
 
     /** Reads a pickle; {@code where} begins the messages. */
     static Content read(String where, byte[] pickle) throws TorchScriptException {
         PickleReader reader = new PickleReader(where, pickle);
         try {
             Object root = reader.run();
-            return new Content(root, reader.objects, reader.tensors);
+            return new Content(root, reader.storages.values(), reader.tensors);
         } catch (BufferUnderflowException | IndexOutOfBoundsException | ClassCastException e) {
             throw new TorchScriptException(
                     where + " is damaged near byte " + reader.bytes.position(), e);
@@ -92,6 +98,9 @@ final class PickleReader {
             int opcode = bytes.get() & 0xFF;
             if (++operations > MAX_OPERATIONS) {
                 throw refused("more than " + MAX_OPERATIONS + " operations", at);
+            }
+            if (nesting.size() > MAX_CONTAINERS) {
+                throw refused("more than " + MAX_CONTAINERS + " lists and objects", at);
             }
             if (opcode == '.') {
                 Object root = pop();
@@ -232,7 +241,10 @@ final class PickleReader {
         return value instanceof PickledObject object ? object.states() : (Values) value;
     }
 
-    /** A storage, as {@code ('storage', type, key, device, size)}. */
+    /**
+     * A storage, as {@code ('storage', type, key, device, size)}. Where it is used again, it is
+     * recalled: described again, libtorch would read it again, and fill the memory with copies.
+     */
     private StoredTensor.Storage storage(Values id, int at) throws TorchScriptException {
         if (id.size() == 5
                 && "storage".equals(id.get(0))
@@ -242,7 +254,12 @@ final class PickleReader {
                 && size >= 0
                 && key.matches("\\w{1,100}")) {
             String name = type.name();
-            return new StoredTensor.Storage(key, name.substring(name.indexOf('.') + 1), size);
+            StoredTensor.Storage storage =
+                    new StoredTensor.Storage(key, name.substring(name.indexOf('.') + 1), size);
+            if (storages.put(key, storage) != null) {
+                throw refused("storage " + key + " twice", at);
+            }
+            return storage;
         }
         throw refused("a storage that is described in another way than TorchScript's", at);
     }
@@ -287,9 +304,7 @@ final class PickleReader {
         if (!CLASS.matcher(type.name()).matches()) {
             throw refused("an object of " + type.name(), at);
         }
-        PickledObject object = new PickledObject(type.name());
-        objects.add(object);
-        push(nesting.add(object));
+        push(nesting.add(new PickledObject(type.name())));
     }
 
     private void build() {

@@ -19,6 +19,9 @@ final class RecordWriter implements AutoCloseable {
     private static final int ALIGNMENT = 64;
     private static final int HEADER = 30;
 
+    /** What {@link ZipOutputStream} puts before other extra fields if a size needs 64 bits. */
+    private static final int ZIP64_FIELD = 20;
+
     /** The first day that a zip file can tell, so that the same content is the same file. */
     private static final LocalDateTime TIME = LocalDateTime.of(1980, 1, 1, 12, 0);
 
@@ -53,7 +56,8 @@ final class RecordWriter implements AutoCloseable {
         entry.setTimeLocal(TIME);
         zip.flush();
         int nameLength = entry.getName().getBytes(StandardCharsets.UTF_8).length;
-        long start = counter.written + HEADER + nameLength + 4;
+        int wide = size >= 0xFFFFFFFFL ? ZIP64_FIELD : 0;
+        long start = counter.written + HEADER + nameLength + wide + 4;
         int fill = (int) ((ALIGNMENT - start % ALIGNMENT) % ALIGNMENT);
         byte[] extra = new byte[4 + fill]; // a field "FB" of padding, as torch's
         extra[0] = 'F';

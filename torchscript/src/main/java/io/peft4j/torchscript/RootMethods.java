@@ -51,6 +51,25 @@ final class RootMethods {
         end();
     }
 
+    /** All tensors as a list, and a method that takes those of another copy. */
+    void share(List<SharedState.Slot> slots) {
+        text.append("  def ").append(Surgery.TENSORS).append("(self: ").append(className);
+        text.append(") -> List[Tensor]:\n");
+        Places places = new Places();
+        StringBuilder all = new StringBuilder();
+        for (SharedState.Slot slot : slots) {
+            all.append(places.of(slot.module())).append('.').append(slot.name()).append(", ");
+        }
+        line("return [" + all + "]");
+        begin(Surgery.SHARE, true);
+        places = new Places();
+        for (int i = 0; i < slots.size(); i++) {
+            String module = places.of(slots.get(i).module());
+            line(module + "." + slots.get(i).name() + " = peft4j_list[" + i + "]");
+        }
+        end();
+    }
+
     private void begin(String name, boolean list) {
         text.append("  def ").append(name).append("(self: ").append(className);
         text.append(list ? ",\n    peft4j_list: List[Tensor]) -> Tensor:\n" : ") -> Tensor:\n");

@@ -61,16 +61,6 @@ final class StoredTensor {
         return storage.key();
     }
 
-    /** Such as {@code FloatStorage}. */
-    String storageType() {
-        return storage.type();
-    }
-
-    /** How many elements the storage has. */
-    long storageSize() {
-        return storage.size();
-    }
-
     /** The first element. */
     long offset() {
         return offset;
@@ -93,6 +83,16 @@ final class StoredTensor {
             size *= axis;
         }
         return size;
+    }
+
+    /** Whether elements lie in the same place, as those of an expanded tensor do. */
+    boolean overlaps() {
+        for (int axis = 0; axis < shape.length; axis++) {
+            if (shape[axis] > 1 && strides[axis] == 0) {
+                return true;
+            }
+        }
+        return size() > storage.size();
     }
 
     /** Whether it is its whole storage, row by row. */

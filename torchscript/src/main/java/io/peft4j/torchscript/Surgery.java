@@ -23,8 +23,8 @@ import java.util.TreeSet;
  * same results. Added are
  *
  * <ul>
- *   <li>to the root, a method that puts tensors in the places of weights, and methods that give
- *       linear layers their updates and take them away,
+ *   <li>to the root, a method that puts tensors in the places of weights, methods that give linear
+ *       layers their updates and take them away, and methods by which copies share their tensors,
  *   <li>to each linear layer that can be computed with an update (see {@link LinearForms}), an
  *       attribute that holds it, in the code of its class and in the pickled object.
  * </ul>
@@ -34,6 +34,8 @@ final class Surgery {
     static final String SET_WEIGHTS = "peft4j_set_weights";
     static final String SET_UPDATES = "peft4j_set_updates";
     static final String CLEAR_UPDATES = "peft4j_clear_updates";
+    static final String TENSORS = "peft4j_tensors";
+    static final String SHARE = "peft4j_share";
 
     /** {@code ('torch.jit._pickle', 'build_tensorlist')([])}: the only empty list with a type. */
     private static final String NO_TENSORS = "ctorch.jit._pickle\nbuild_tensorlist\n(](etR";
@@ -43,6 +45,8 @@ final class Surgery {
     private final List<TorchScriptWeight> updated = new ArrayList<>();
     private final Map<String, Map<Integer, ClassEdit>> edits = new HashMap<>();
 
+    private boolean copies;
+
     private record ClassEdit(int end, String text) {}
 
     private Surgery(TorchScriptArchive archive) {
@@ -51,6 +55,11 @@ final class Surgery {
 
     /** Plans what can be reached, and how. */
     static Surgery plan(TorchScriptArchive archive) throws TorchScriptException {
+        if (archive.zip().has(LowRankText.RECORD)) {
+            throw archive.refused(
+                    "it is a copy that was made for adapters and saved by libtorch; load the"
+                            + " original, or what writeArchive wrote");
+        }
         Surgery surgery = new Surgery(archive);
         Set<String> rewritten = new TreeSet<>();
         Set<String> refused = new TreeSet<>();
@@ -74,6 +83,11 @@ final class Surgery {
     /** The weights whose layers take updates, in the order of {@link #SET_UPDATES}. */
     List<TorchScriptWeight> updated() {
         return updated;
+    }
+
+    /** Whether several copies can be one model, by {@link #TENSORS} and {@link #SHARE}. */
+    boolean allowsCopies() {
+        return copies;
     }
 
     private boolean takesUpdate(
@@ -117,6 +131,11 @@ final class Surgery {
         RootMethods methods = new RootMethods(text, name);
         methods.setWeights(weights);
         methods.setUpdates(updated);
+        List<SharedState.Slot> shared = SharedState.of(archive);
+        if (shared != null) {
+            methods.share(shared);
+        }
+        copies = shared != null;
         edit(type, text.toString());
     }
 

@@ -6,8 +6,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.IdentityHashMap;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -25,26 +23,21 @@ import org.jspecify.annotations.Nullable;
 public final class TorchScriptArchive implements AutoCloseable {
 
     private static final int MAX_PICKLE = 64 << 20;
-    private static final int MAX_MODULES = 100_000;
-    private static final int MAX_NESTED = 200;
     private static final Pattern USE_OF_WEIGHT =
             Pattern.compile(
                     "torch\\.(?:linear|addmm|matmul|mm|embedding|conv\\dd|_convolution)\\(");
+    private static final Pattern PATH = Pattern.compile("[A-Za-z_0-9.]++");
+    private static final Pattern PARAMETERS =
+            Pattern.compile("(?m)^  __parameters__ = \\[(.*)]$");
     private static final Pattern CONSTANT = Pattern.compile("CONSTANTS\\.c(\\d{1,9})\\b");
 
     private final ZipRecords zip;
     private final ArchiveCode code;
     private final byte[] pickle;
     private final PickledObject root;
-    private final Map<String, PickledObject> modules = new LinkedHashMap<>();
-
-    /** Paths by where their memory begins: those that share it are tied. */
-    private final Map<String, List<String>> names = new LinkedHashMap<>();
-
+    private final ArchiveModules modules;
     private final WeightReads reads;
-    private final Set<PickledObject> seen = Collections.newSetFromMap(new IdentityHashMap<>());
     private final List<StoredTensor> constants;
-    private final Set<String> quantised = new LinkedHashSet<>();
 
     private TorchScriptArchive(ZipRecords zip) throws IOException {
         this.zip = zip;
@@ -63,12 +56,13 @@ public final class TorchScriptArchive implements AutoCloseable {
         }
         root = object;
         byte[] pickled = zip.read("constants.pkl", MAX_PICKLE);
-        constants = PickleReader.read(zip.file() + ": constants.pkl", pickled).tensors();
-        requireStorages("data/", content.tensors());
-        requireStorages("constants/", constants);
+        PickleReader.Content more = PickleReader.read(zip.file() + ": constants.pkl", pickled);
+        constants = more.tensors();
+        requireStorages("data/", content.storages());
+        requireStorages("constants/", more.storages());
         code = ArchiveCode.read(zip);
-        collect("", root, Collections.newSetFromMap(new IdentityHashMap<>()));
-        reads = WeightReads.of(modules.values(), this::classOf);
+        modules = ArchiveModules.of(zip.file().toString(), root);
+        reads = WeightReads.of(zip.file().toString(), modules().values(), this::classOf);
     }
 
     /**
@@ -90,69 +84,28 @@ public final class TorchScriptArchive implements AutoCloseable {
     }
 
     /** libtorch would read past the end of a record that is too short. */
-    private void requireStorages(String folder, List<StoredTensor> tensors)
+    private void requireStorages(String folder, Iterable<StoredTensor.Storage> storages)
             throws TorchScriptException {
-        Map<String, Long> sizes = new LinkedHashMap<>();
-        for (StoredTensor tensor : tensors) {
-            ZipDirectory.Entry record = zip.entries().get(folder + tensor.storage());
-            int width = StoredTensor.width(tensor.storageType());
+        for (StoredTensor.Storage storage : storages) {
+            ZipDirectory.Entry record = zip.entries().get(folder + storage.key());
+            int width = StoredTensor.width(storage.type());
             if (width == 0) {
-                throw refused("a tensor of type " + tensor.storageType() + " is not known");
+                throw refused("a tensor of type " + storage.type() + " is not known");
             }
             long has = record == null ? -1 : record.size();
-            boolean same = sizes.getOrDefault(tensor.storage(), has) == has;
-            if (tensor.storageSize() > Long.MAX_VALUE / width
-                    || has != tensor.storageSize() * width
-                    || !same) {
+            if (storage.size() > Long.MAX_VALUE / width || has != storage.size() * width) {
                 throw refused(
                         "storage "
                                 + folder
-                                + tensor.storage()
+                                + storage.key()
                                 + " of "
-                                + tensor.storageSize()
+                                + storage.size()
                                 + " elements of "
                                 + width
                                 + " bytes has "
                                 + (has < 0 ? "no record" : "a record of " + has + " bytes"));
             }
-            sizes.put(tensor.storage(), has);
         }
-    }
-
-    private void collect(String path, PickledObject module, Set<PickledObject> above)
-            throws TorchScriptException {
-        if (modules.size() >= MAX_MODULES) {
-            throw refused("more than " + MAX_MODULES + " modules");
-        }
-        if (above.size() > MAX_NESTED) {
-            throw refused("modules nested more than " + MAX_NESTED + " deep");
-        }
-        if (above.contains(module)) {
-            throw refused("module " + path + " lies within itself");
-        }
-        if (!seen.add(module)) {
-            return; // one module in two places goes by the first, as in PyTorch
-        }
-        above.add(module);
-        modules.put(path, module);
-        boolean packed = module.className().contains(".quantized.");
-        if (packed) {
-            quantised.add(path);
-        }
-        for (Map.Entry<Object, @Nullable Object> attribute : module.attributes().entrySet()) {
-            String below =
-                    path.isEmpty() ? "" + attribute.getKey() : path + "." + attribute.getKey();
-            if (attribute.getValue() instanceof PickledObject child && isModule(child)) {
-                collect(below, child, above);
-            } else if (attribute.getValue() instanceof StoredTensor tensor) {
-                names.computeIfAbsent(memory(tensor), key -> new ArrayList<>()).add(below);
-            }
-        }
-        above.remove(module);
-    }
-
-    private static boolean isModule(PickledObject object) {
-        return !object.className().startsWith("__torch__.torch.classes.");
     }
 
     /**
@@ -163,7 +116,7 @@ public final class TorchScriptArchive implements AutoCloseable {
      */
     public List<TorchScriptWeight> weights() throws TorchScriptException {
         List<TorchScriptWeight> weights = new ArrayList<>();
-        for (Map.Entry<String, PickledObject> module : modules.entrySet()) {
+        for (Map.Entry<String, PickledObject> module : modules().entrySet()) {
             ClassText type = classOf(module.getValue());
             Set<String> parameters = parametersOf(type);
             for (Map.Entry<Object, @Nullable Object> attribute :
@@ -181,9 +134,9 @@ public final class TorchScriptArchive implements AutoCloseable {
 
     private TorchScriptWeight weight(
             String path, PickledObject module, String name, ClassText type, StoredTensor tensor) {
-        String own = path.isEmpty() ? name : path + "." + name;
+        String own = ArchiveModules.join(path, name);
         ScalarType scalar = Objects.requireNonNull(tensor.scalarType());
-        List<String> ties = new ArrayList<>(names.getOrDefault(memory(tensor), List.of()));
+        List<String> ties = new ArrayList<>(modules.sharing(tensor));
         ties.remove(own);
         Collections.sort(ties);
         String className = module.simpleName();
@@ -196,34 +149,39 @@ public final class TorchScriptArchive implements AutoCloseable {
                 WeightKinds.of(type, className, name, tensor.shape().length),
                 WeightKinds.isTransposed(className),
                 ties,
-                obstacle(module, name, ties));
+                obstacle(own, module, name, tensor, ties));
     }
 
-    private static String memory(StoredTensor tensor) {
-        return tensor.storage() + ":" + tensor.offset();
-    }
-
-    private @Nullable String obstacle(PickledObject module, String name, List<String> ties) {
-        if (!name.matches("[A-Za-z_]\\w*")) {
-            return "its name is no identifier";
+    private @Nullable String obstacle(
+            String path,
+            PickledObject module,
+            String name,
+            StoredTensor tensor,
+            List<String> ties) {
+        if (!PATH.matcher(path).matches() || !name.matches("[A-Za-z_]\\w*")) {
+            return "its path is not made of identifiers and numbers";
+        }
+        if (tensor.overlaps()) {
+            return "its elements share memory with each other";
         }
         boolean read = !reads.readersOf(module, name).isEmpty();
         for (String tie : ties) {
             int dot = tie.lastIndexOf('.');
-            PickledObject other = modules.get(dot < 0 ? "" : tie.substring(0, dot));
+            PickledObject other = modules().get(dot < 0 ? "" : tie.substring(0, dot));
             boolean otherRead =
                     other != null && !reads.readersOf(other, tie.substring(dot + 1)).isEmpty();
             if (!read || !otherRead) {
                 return "it shares its memory with "
                         + tie
-                        + ", and the trace has made one of the two";
+                        + ", and the trace has made one of the two; clone the weight of one"
+                        + " before tracing, or script the model";
             }
         }
         return read ? null : "the archive's code never reads it";
     }
 
     private static Set<String> parametersOf(ClassText type) {
-        Matcher list = Pattern.compile("(?m)^  __parameters__ = \\[(.*)]$").matcher(type.text());
+        Matcher list = PARAMETERS.matcher(type.text());
         Set<String> names = new LinkedHashSet<>();
         if (list.find()) {
             for (String name : list.group(1).split(",", -1)) {
@@ -255,6 +213,7 @@ public final class TorchScriptArchive implements AutoCloseable {
                     + " of its weights are constants in its code, as"
                     + " torch.jit.freeze makes them; save the model before it is frozen";
         }
+        Set<String> quantised = modules.quantised();
         return quantised.isEmpty()
                 ? null
                 : "module "
@@ -289,7 +248,7 @@ public final class TorchScriptArchive implements AutoCloseable {
     }
 
     Map<String, PickledObject> modules() {
-        return modules;
+        return modules.byPath();
     }
 
     WeightReads reads() {

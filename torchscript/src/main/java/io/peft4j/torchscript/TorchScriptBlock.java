@@ -22,7 +22,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -48,7 +51,7 @@ import org.slf4j.LoggerFactory;
  * effective weight for the pass. Both carry their history, so that backward reaches the adapter.
  *
  * <p>Several threads may compute at once with the plain model. With adapters they take turns, since
- * a module of libtorch has only one state.
+ * a module of libtorch has only one state, unless there are copies of it: {@link #setCopies}.
  *
  * <p>Running statistics of a scripted batch norm are libtorch's own and change in training, as in
  * PEFT. A traced model computes as it was traced: without dropout, if in its evaluation mode.
@@ -62,16 +65,22 @@ public final class TorchScriptBlock extends ModuleBlock implements AutoCloseable
     private final Map<String, Parameter> byPath = new LinkedHashMap<>();
     private final Map<String, ZipDirectory.Entry> records;
     private final Pass pass;
+    private final ModuleCopies copies = new ModuleCopies();
+    private final boolean allowsCopies;
+    private final NDManager owner;
 
     private TorchScriptBlock(
             Path file,
             TorchScriptArchive archive,
             Surgery surgery,
             String root,
-            ScriptModule module)
+            ScriptModule module,
+            NDManager owner)
             throws TorchScriptException {
         this.file = file;
         this.module = module;
+        this.owner = owner;
+        allowsCopies = surgery.allowsCopies();
         records = Map.copyOf(archive.zip().entries());
         Map<String, ModuleBlock> blocks = new LinkedHashMap<>();
         blocks.put(root, this);
@@ -100,7 +109,7 @@ public final class TorchScriptBlock extends ModuleBlock implements AutoCloseable
             }
             byPath.put(weight.path(), block.add(weight, values));
         }
-        pass = new Pass(module, surgery, byPath);
+        pass = new Pass(module, copies, surgery, byPath);
     }
 
     /**
@@ -152,7 +161,7 @@ public final class TorchScriptBlock extends ModuleBlock implements AutoCloseable
             }
             ScriptModule module = loadCopy(archive, surgery, owner);
             try {
-                return new TorchScriptBlock(file, archive, surgery, root, module);
+                return new TorchScriptBlock(file, archive, surgery, root, module, owner);
             } catch (IOException | RuntimeException | Error e) {
                 module.close();
                 throw e;
@@ -233,11 +242,46 @@ public final class TorchScriptBlock extends ModuleBlock implements AutoCloseable
      */
     public void writeArchive(Path target) throws IOException {
         try (TorchScriptArchive archive = TorchScriptArchive.open(file)) {
-            if (!archive.zip().entries().equals(records)) {
-                throw archive.refused("it is another archive than the one that was loaded");
-            }
+            requireSame(archive);
             AtomicFiles.writeStream(
                     target, stream -> new MergedArchive(archive, byPath).write(stream));
+        }
+    }
+
+    /**
+     * Loads copies of the module that share all its tensors, so that as many threads predict with
+     * adapters at once; without, they take turns. A copy costs what the archive's code takes, and
+     * the time to load it. Training and passes without adapters use the first module.
+     *
+     * @param number how many copies there shall be, such as the number of cores; never fewer than
+     *     before
+     * @throws TorchScriptException if the module has state that copies cannot share, as a list that
+     *     its code appends to, or if the file that was loaded has changed since
+     * @throws IOException if the file cannot be read
+     */
+    public synchronized void setCopies(int number) throws IOException {
+        if (number <= copies.count()) {
+            return;
+        }
+        try (TorchScriptArchive archive = TorchScriptArchive.open(file)) {
+            requireSame(archive);
+            if (!allowsCopies) {
+                throw archive.refused(
+                        "it has state beside its tensors, which copies cannot share; threads take"
+                                + " turns with adapters");
+            }
+            Surgery surgery = Surgery.plan(archive);
+            while (copies.count() < number) {
+                ScriptModule copy = loadCopy(archive, surgery, owner);
+                copy.share(owner, Surgery.TENSORS, Surgery.SHARE, module);
+                copies.add(copy);
+            }
+        }
+    }
+
+    private void requireSame(TorchScriptArchive archive) throws TorchScriptException {
+        if (!archive.zip().entries().equals(records)) {
+            throw archive.refused("it is another archive than the one that was loaded");
         }
     }
 
@@ -250,7 +294,11 @@ public final class TorchScriptBlock extends ModuleBlock implements AutoCloseable
         return file;
     }
 
-    /** Computes what the archive computes, with the adapters that the store knows. */
+    /**
+     * Computes what the archive computes, with the adapters that the store knows. Outputs in
+     * bfloat16 become float32, since DJL cannot compute with it; inputs in it are made with {@link
+     * BFloat16}.
+     */
     @Override
     protected NDList forwardInternal(
             ParameterStore parameterStore,
@@ -261,31 +309,39 @@ public final class TorchScriptBlock extends ModuleBlock implements AutoCloseable
     }
 
     /**
-     * Computes the shapes of the outputs by a pass over ones: float32, or int64 where the model
-     * does not take those, as token numbers.
+     * Computes the shapes of the outputs by a pass over ones: float32, or the type of the weights,
+     * or int64 where the model does not take those, as token numbers.
      *
      * @param inputShapes the shapes of the inputs
      * @return the shapes of the outputs
      */
     @Override
     public Shape[] getOutputShapes(Shape[] inputShapes) {
-        try {
-            return outputShapes(inputShapes, DataType.FLOAT32);
-        } catch (EngineException e) {
-            return outputShapes(inputShapes, DataType.INT64);
+        NDArray weight = byPath.values().iterator().next().getArray();
+        EngineException refused = null;
+        try (NDManager scope = weight.getManager().newSubManager()) {
+            for (UnaryOperator<NDArray> type : typesOf(scope, weight)) {
+                NDList inputs = new NDList();
+                for (Shape shape : inputShapes) {
+                    inputs.add(type.apply(scope.ones(shape, DataType.FLOAT32)));
+                }
+                try {
+                    NDList outputs = pass.run(new ParameterStore(scope, false), inputs, false);
+                    return outputs.stream().map(NDArray::getShape).toArray(Shape[]::new);
+                } catch (EngineException e) {
+                    refused = e;
+                }
+            }
         }
+        throw Objects.requireNonNull(refused);
     }
 
-    private Shape[] outputShapes(Shape[] inputShapes, DataType type) {
-        NDArray any = byPath.values().iterator().next().getArray();
-        try (NDManager scope = any.getManager().newSubManager()) {
-            NDList inputs = new NDList();
-            for (Shape shape : inputShapes) {
-                inputs.add(scope.ones(shape, type));
-            }
-            NDList outputs = pass.run(new ParameterStore(scope, false), inputs, false);
-            return outputs.stream().map(NDArray::getShape).toArray(Shape[]::new);
-        }
+    private static List<UnaryOperator<NDArray>> typesOf(NDManager scope, NDArray weight) {
+        UnaryOperator<NDArray> own =
+                BFloat16.isBFloat16(weight)
+                        ? ones -> BFloat16.of(scope, ones)
+                        : ones -> ones.toType(weight.getDataType(), false);
+        return List.of(ones -> ones, own, ones -> ones.toType(DataType.INT64, false));
     }
 
     @Override
@@ -304,6 +360,7 @@ public final class TorchScriptBlock extends ModuleBlock implements AutoCloseable
     /** Frees the module; a second call does nothing. */
     @Override
     public void close() {
+        copies.close();
         module.close();
     }
 }

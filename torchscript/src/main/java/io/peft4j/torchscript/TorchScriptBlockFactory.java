@@ -26,7 +26,9 @@ import java.util.stream.Stream;
  *
  * <p>The option says that there is no {@code .params} file. The argument {@code torchScriptRoot}
  * names the module that a traced wrapper holds, see {@link TorchScriptBlock#load(Path, String,
- * ai.djl.ndarray.NDManager)}. Both may stand in the archive's {@code serving.properties}.
+ * ai.djl.ndarray.NDManager)}; {@code torchScriptCopies} says how many threads shall predict with
+ * adapters at once, see {@link TorchScriptBlock#setCopies}. All may stand in the archive's {@code
+ * serving.properties}.
  */
 public final class TorchScriptBlockFactory implements BlockFactory {
 
@@ -40,10 +42,25 @@ public final class TorchScriptBlockFactory implements BlockFactory {
     public Block newBlock(Model model, Path modelPath, Map<String, ?> arguments)
             throws IOException {
         Object root = arguments.get("torchScriptRoot");
-        return TorchScriptBlock.load(
-                archiveIn(modelPath, model.getName()),
-                root == null ? "" : root.toString(),
-                model.getNDManager());
+        Object copies = arguments.get("torchScriptCopies");
+        TorchScriptBlock block =
+                TorchScriptBlock.load(
+                        archiveIn(modelPath, model.getName()),
+                        root == null ? "" : root.toString(),
+                        model.getNDManager());
+        if (copies != null) {
+            block.setCopies(number(copies));
+        }
+        return block;
+    }
+
+    private static int number(Object copies) {
+        try {
+            return Integer.parseInt(copies.toString());
+        } catch (NumberFormatException e) {
+            throw new IllegalArgumentException(
+                    "torchScriptCopies must be a number, but is \"" + copies + '"', e);
+        }
     }
 
     /** The archive of a model, where DJL looks for it, or the only one there. */

@@ -18,8 +18,8 @@ import org.jspecify.annotations.Nullable;
 final class WeightReads {
 
     private static final Pattern CHAIN =
-            Pattern.compile("(?<![\\w.)\"])([A-Za-z_]\\w*)((?:\\.\\w+)*)");
-    private static final Pattern ASSIGNMENT = Pattern.compile("^\\s*([A-Za-z_]\\w*) = (.*)$");
+            Pattern.compile("(?<![\\w.)\"])([A-Za-z_]\\w*+)((?:\\.\\w++)*+)");
+    private static final Pattern ASSIGNMENT = Pattern.compile("^ *+([A-Za-z_]\\w*+) = (.*)$");
 
     private record Slot(PickledObject module, String name) {
 
@@ -35,7 +35,7 @@ final class WeightReads {
     }
 
     /** Many modules of one long class would take forever. */
-    private static final long MAX_TEXT = 500_000_000;
+    private static final long MAX_TEXT = 100_000_000;
 
     private final Map<Slot, Set<PickledObject>> readers = new HashMap<>();
 
@@ -44,7 +44,7 @@ final class WeightReads {
         ClassText of(PickledObject object) throws TorchScriptException;
     }
 
-    static WeightReads of(Iterable<PickledObject> modules, Classes classes)
+    static WeightReads of(String where, Iterable<PickledObject> modules, Classes classes)
             throws TorchScriptException {
         WeightReads reads = new WeightReads();
         long text = 0;
@@ -54,7 +54,10 @@ final class WeightReads {
                 text += classes.of(module).text().length();
                 if (text > MAX_TEXT) {
                     throw new TorchScriptException(
-                            "the code of its modules is longer than " + MAX_TEXT + " letters");
+                            where
+                                    + ": the code of its modules is longer than "
+                                    + MAX_TEXT
+                                    + " letters");
                 }
                 for (ClassText.Method method : classes.of(module).methods()) {
                     reads.follow(module, method);
@@ -72,7 +75,10 @@ final class WeightReads {
     private void follow(PickledObject module, ClassText.Method method) {
         Map<String, PickledObject> names = new HashMap<>();
         names.put(method.self(), module);
-        for (String line : ClassText.chains(method.text()).split("\n", -1)) {
+        String text = ClassText.chains(method.text());
+        for (int from = 0, to; from <= text.length(); from = to + 1) {
+            to = text.indexOf('\n', from) < 0 ? text.length() : text.indexOf('\n', from);
+            String line = text.substring(from, to);
             Matcher assignment = ASSIGNMENT.matcher(line);
             String expression = assignment.matches() ? assignment.group(2) : line;
             Matcher chain = CHAIN.matcher(expression);

@@ -111,10 +111,9 @@ final class ZipDirectory {
                 }
             }
         }
-        long unpacked = 0;
+        long left = MAX_UNPACKED; // a sum of sizes that a file claims could overflow
         for (Entry entry : all) {
-            unpacked += entry.compressed() ? entry.size() : 0;
-            if (unpacked > MAX_UNPACKED || entry.size() < 0) {
+            if (entry.compressed() && (left -= Math.min(entry.size(), Long.MAX_VALUE / 2)) < 0) {
                 throw refused(
                         "its compressed records, such as "
                                 + entry.name()
@@ -200,6 +199,9 @@ final class ZipDirectory {
             header = extra.getLong();
         }
         bytes.position(end);
+        if (size < 0 || packed < 0 || header < 0) {
+            throw refused("record " + name + " has a size or place below zero");
+        }
         boolean tensor = name.contains("/data/") || name.contains("/constants/");
         boolean compressed = method == DEFLATED;
         if (tensor && (method != 0 || packed != size)) {
@@ -242,9 +244,12 @@ final class ZipDirectory {
             String name =
                     StandardCharsets.UTF_8.newDecoder().decode(bytes.slice(at, length)).toString();
             boolean climbs = List.of(name.split("/", -1)).contains("..");
-            if (climbs || name.startsWith("/") || name.contains("\\") || name.contains("\0")) {
+            if (climbs || name.startsWith("/") || name.contains("\\")) {
                 throw refused(
                         "record name \"" + printable(name) + "\" would lead out of the archive");
+            }
+            if (name.chars().anyMatch(Character::isISOControl)) {
+                throw refused("record name \"" + printable(name) + "\" has control characters");
             }
             return name;
         } catch (CharacterCodingException e) {

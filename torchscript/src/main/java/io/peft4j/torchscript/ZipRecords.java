@@ -100,10 +100,7 @@ final class ZipRecords implements AutoCloseable {
         CRC32 crc = new CRC32();
         long size = 0;
         try (InputStream packed = new Section(entry);
-                InputStream bytes =
-                        entry.compressed()
-                                ? new InflaterInputStream(packed, new Inflater(true), 1 << 16)
-                                : packed) {
+                InputStream bytes = entry.compressed() ? new Unpacked(packed) : packed) {
             byte[] chunk = new byte[1 << 16];
             for (int read; (read = bytes.read(chunk)) > 0 && size <= entry.size(); size += read) {
                 crc.update(chunk, 0, read);
@@ -144,6 +141,20 @@ final class ZipRecords implements AutoCloseable {
             int read = channel.read(ByteBuffer.wrap(bytes, from, most), position);
             position += Math.max(0, read);
             return read;
+        }
+    }
+
+    /** Frees the unpacker, which the class above leaves to the garbage collector. */
+    private static final class Unpacked extends InflaterInputStream {
+
+        Unpacked(InputStream packed) {
+            super(packed, new Inflater(true), 1 << 16);
+        }
+
+        @Override
+        public void close() throws IOException {
+            super.close();
+            inf.end();
         }
     }
 

@@ -50,16 +50,23 @@ class PeftGoldenTest {
 
     /**
      * Output and gradients are as far from those of the same numbers in float32 as PEFT's are;
-     * training in float16 is not repeatable beyond that, since AdamW makes much of small gradients.
+     * training in half precision is not repeatable beyond that, since AdamW makes much of small
+     * gradients.
      */
     @ParameterizedTest
-    @CsvSource({"bert_half_lora", "bert_half_dora"})
-    void isNoFartherFromFloat32ThanPeftOnHalfPrecision(String name) throws Exception {
+    @CsvSource({
+        "bert_half, bert_half_lora",
+        "bert_half, bert_half_dora",
+        "bert_bfloat16, bert_bfloat16_lora",
+        "bert_bfloat16, bert_bfloat16_dora",
+    })
+    void isNoFartherFromFloat32ThanPeftOnHalfPrecision(String archive, String name)
+            throws Exception {
         try (Model model = Model.newInstance(name, "PyTorch")) {
             NDManager manager = model.getNDManager();
             PeftGolden golden = new PeftGolden(manager, name);
             TorchScriptBlock block =
-                    TorchScriptBlock.load(PeftGolden.archive("bert_half"), "model", manager);
+                    TorchScriptBlock.load(PeftGolden.archive(archive), "model", manager);
             try (AdaptedModel adapted = Adapters.load(block, golden.directory)) {
                 Map<String, Parameter> parameters = adapted.adapter().parameters();
                 NDArray out = backward(adapted, golden);
