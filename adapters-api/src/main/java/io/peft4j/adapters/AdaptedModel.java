@@ -473,7 +473,8 @@ public final class AdaptedModel implements AutoCloseable {
 
     /**
      * Saves all adapters in PEFT's layout: the one named {@code default} in the directory itself,
-     * others in directories of their names below it.
+     * others in directories of their names below it. Each gets a {@link ModelCard}, unless its
+     * directory has a README.md that a user wrote or edited.
      *
      * @param directory the directory; made if it does not exist
      * @throws IOException if it cannot be written; what was there is kept
@@ -482,7 +483,9 @@ public final class AdaptedModel implements AutoCloseable {
         requireOpen();
         for (Adapter adapter : adapters()) {
             boolean root = adapter.name().equals(DEFAULT);
-            adapter.save(root ? directory : directory.resolve(adapter.name()));
+            Path target = root ? directory : directory.resolve(adapter.name());
+            adapter.save(target);
+            ModelCard.of(adapter).write(target);
         }
     }
 

@@ -38,6 +38,7 @@ final class TrainCommand implements Callable<Integer> {
     @Mixin private HyperParameters training;
     @Mixin private AnswersOption answers;
     @Mixin private ComputeOptions compute;
+    @Mixin private ReportOptions report;
 
     @Option(
             names = "--data",
@@ -161,6 +162,9 @@ final class TrainCommand implements Callable<Integer> {
             OutputDirectory.requireNoRun(
                     output, "--resume goes on with a run, or choose another directory");
         }
+        if (!dryRun) {
+            report.check(output(), resume);
+        }
     }
 
     private Path output() {
@@ -191,7 +195,9 @@ final class TrainCommand implements Callable<Integer> {
         TrainingResult result;
         try (GracefulStop stop = GracefulStop.begin();
                 TrainingProgress progress =
-                        TrainingProgress.to(spec.commandLine().getErr(), "train")) {
+                        TrainingProgress.to(spec.commandLine().getErr(), "train")
+                                .on(loaded.model().manager().getDevice());
+                Reports reports = report.open(output, progress::onWarning)) {
             result =
                     SftTrainer.train(
                             LanguageModel.of(loaded.model()),
@@ -200,7 +206,7 @@ final class TrainCommand implements Callable<Integer> {
                             heldOut,
                             config,
                             output,
-                            progress);
+                            reports.after(progress));
         }
         spec.commandLine().getOut().print(json ? Json.text(json(result)) + "\n" : text(result));
     }

@@ -40,7 +40,7 @@ final class ArchitectureTest {
                     .layer("cli")
                     .definedBy("io.peft4j.cli..")
                     .layer("tuning")
-                    .definedBy("io.peft4j.tuning..")
+                    .definedBy("io.peft4j.tuning..", "io.peft4j.tensorboard..")
                     .layer("serving")
                     .definedBy("io.peft4j.serving..")
                     .layer("torchscript")

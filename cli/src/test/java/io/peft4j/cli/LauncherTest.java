@@ -85,6 +85,21 @@ final class LauncherTest {
     }
 
     @Test
+    void theMlflowSwitchBuildsWithItOnceAndThatBuildServesAll() throws Exception {
+        launch("eval");
+        executable(
+                "mvn",
+                "echo \"mvn $*\" > \"$PWD/maven.txt\"",
+                "touch cli/target/mlflow-1.jar",
+                "echo \"$PWD/cli/target/mlflow-1.jar\" > cli/target/launcher/classpath");
+        assertThat(launch(List.of("PEFT4J_MLFLOW=1"), checkout.resolve("peft4j")).err)
+                .contains("peft4j: building");
+        assertThat(checkout.resolve("maven.txt")).content().contains("-Dmlflow package");
+        assertThat(launch(List.of("PEFT4J_MLFLOW=1"), checkout.resolve("peft4j")).err).isEmpty();
+        assertThat(launch("eval").err).isEmpty();
+    }
+
+    @Test
     void passesTheExitCodeAndWorksThroughLinksFromAnywhere() throws Exception {
         Path link = Files.createSymbolicLink(bin.resolve("p4j"), Path.of("../link"));
         Files.createSymbolicLink(directory.resolve("link"), checkout.resolve("peft4j"));

@@ -2,6 +2,7 @@ package io.peft4j.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ai.djl.Device;
 import io.peft4j.tuning.EvaluationResult;
 import io.peft4j.tuning.TrainingStep;
 import java.io.PrintWriter;
@@ -9,6 +10,8 @@ import java.io.StringWriter;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 
 final class TrainingProgressTest {
 
@@ -17,7 +20,7 @@ final class TrainingProgressTest {
     @Test
     void elsewhereThanOnATerminalThereAreLinesNowAndThen() {
         train(false, true);
-        assertThat(text.toString().lines())
+        assertThat(text.toString().lines().map(TrainingProgressTest::withoutMemory))
                 .containsExactly(
                         "lora r8: step 1/3  loss 2.5000  learning rate 0.000200  1,500 tokens/s "
                                 + " left 0:00",
@@ -27,15 +30,31 @@ final class TrainingProgressTest {
                         "lora r8: checkpoint run/step-000003");
     }
 
+    private static String withoutMemory(String line) {
+        return line.replaceFirst("  \\d+\\.\\d\\d GB$", "");
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void aLineTellsTheMemoryThatTheProcessHolds() {
+        train(false, false);
+        assertThat(text.toString().lines().findFirst().orElseThrow())
+                .matches(".* left 0:00  \\d+\\.\\d\\d GB");
+        double bytes = MemoryInUse.of(Device.cpu()).orElseThrow();
+        assertThat(bytes).isBetween(5e7, 3e10);
+    }
+
     @Test
     void onATerminalABarHasLossAndSpeed() {
         train(true, false);
         assertThat(text.toString())
                 .contains("\r")
                 .contains("3/3")
-                .contains("loss 2.5000, 1,500 tokens/s")
+                .contains("3/3  left 0:00  loss 2.5000  1,500 tok/s")
                 .contains("lora r8: step 3/3  held-out loss 2.0000  (best)\n")
                 .doesNotContain("checkpoint");
+        assertThat(text.toString().split("[\r\n]"))
+                .allSatisfy(line -> assertThat(line).hasSizeLessThan(80));
     }
 
     private void train(boolean terminal, boolean checkpoints) {

@@ -4,6 +4,7 @@ import ai.djl.nn.Parameter;
 import com.google.gson.JsonElement;
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.adapters.AdapterSummary;
+import io.peft4j.adapters.ModelCard;
 import io.peft4j.torch.GradMode;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -14,7 +15,7 @@ import java.util.stream.Collectors;
 
 /**
  * Trains an adapter; checkpoints and result are adapters in PEFT's directory format, and their
- * provenance tells of the training.
+ * provenance tells of the training. The result has a {@link ModelCard} besides.
  *
  * @param model the model with its adapter, not merged
  * @param facts what else the provenance is to tell of the training, text by key, such as {@code
@@ -112,5 +113,6 @@ public record AdapterTrainable(AdaptedModel model, Map<String, String> facts) im
     @Override
     public void export(Path output) throws IOException {
         model.adapter().save(output);
+        ModelCard.of(model.adapter()).write(output);
     }
 }

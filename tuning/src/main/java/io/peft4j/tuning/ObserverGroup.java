@@ -2,6 +2,7 @@ package io.peft4j.tuning;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -19,6 +20,11 @@ final class ObserverGroup implements TrainingObserver {
 
     private void each(Consumer<TrainingObserver> call) {
         observers.forEach(call);
+    }
+
+    @Override
+    public void onSettings(Map<String, String> settings) {
+        each(o -> o.onSettings(settings));
     }
 
     @Override
@@ -57,5 +63,10 @@ final class ObserverGroup implements TrainingObserver {
     public void onWarning(String message) {
         LOG.warn("{}", message);
         each(o -> o.onWarning(message));
+    }
+
+    @Override
+    public void onFinish(TrainingResult result, Path output) {
+        each(o -> o.onFinish(result, output));
     }
 }

@@ -36,28 +36,40 @@ record TrainerState(
     private static final int MAX_DEPTH = 8;
 
     /**
-     * The evaluations so far.
+     * The evaluations so far, and the time.
      *
      * @param lastEvaluation the step of the last one, or 0
      * @param lastLoss its held-out loss, or infinity
      * @param bestStep the step of the smallest held-out loss, or 0
      * @param bestLoss that loss, or infinity
      * @param withoutImprovement the evaluations since then
+     * @param seconds how long the steps took, those before a resume included
      */
     record Progress(
             int lastEvaluation,
             double lastLoss,
             int bestStep,
             double bestLoss,
-            int withoutImprovement) {
+            int withoutImprovement,
+            double seconds) {
 
         static final Progress NONE =
-                new Progress(0, Double.POSITIVE_INFINITY, 0, Double.POSITIVE_INFINITY, 0);
+                new Progress(0, Double.POSITIVE_INFINITY, 0, Double.POSITIVE_INFINITY, 0, 0);
 
         Progress after(int step, double loss) {
             return loss < bestLoss
-                    ? new Progress(step, loss, step, loss, 0)
-                    : new Progress(step, loss, bestStep, bestLoss, withoutImprovement + 1);
+                    ? new Progress(step, loss, step, loss, 0, seconds)
+                    : new Progress(step, loss, bestStep, bestLoss, withoutImprovement + 1, seconds);
+        }
+
+        Progress later(double took) {
+            return new Progress(
+                    lastEvaluation,
+                    lastLoss,
+                    bestStep,
+                    bestLoss,
+                    withoutImprovement,
+                    seconds + took);
         }
     }
 
@@ -74,6 +86,7 @@ record TrainerState(
             json.addProperty("best_loss", progress.bestLoss);
         }
         json.addProperty("evaluations_without_improvement", progress.withoutImprovement);
+        json.addProperty("seconds", progress.seconds);
         json.add("settings", object(settings));
         json.add("environment", object(environment));
         json.add("compute", object(compute));
@@ -112,14 +125,17 @@ record TrainerState(
 
     private static Progress progress(JsonObject json) {
         int lastEvaluation = json.get("last_evaluation").getAsInt();
+        // earlier releases did not tell
+        double seconds = json.has("seconds") ? json.get("seconds").getAsDouble() : 0;
         return lastEvaluation == 0
-                ? Progress.NONE
+                ? Progress.NONE.later(seconds)
                 : new Progress(
                         lastEvaluation,
                         json.get("last_loss").getAsDouble(),
                         json.get("best_step").getAsInt(),
                         json.get("best_loss").getAsDouble(),
-                        json.get("evaluations_without_improvement").getAsInt());
+                        json.get("evaluations_without_improvement").getAsInt(),
+                        seconds);
     }
 
     private static JsonObject object(Map<String, String> values) {

@@ -2,12 +2,20 @@ package io.peft4j.tuning;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Hears of a training as it goes. Calls come from the training thread; what they throw ends the
  * training.
  */
 public interface TrainingObserver {
+
+    /**
+     * Everything that decides the result of the run, before it begins.
+     *
+     * @param settings text by name, such as {@code learning_rate} or {@code data_sha256}
+     */
+    default void onSettings(Map<String, String> settings) {}
 
     /**
      * Training begins.
@@ -62,4 +70,12 @@ public interface TrainingObserver {
      * @param message what, in one line
      */
     default void onWarning(String message) {}
+
+    /**
+     * The training is done and its result written. Not called when it ends otherwise.
+     *
+     * @param result how it ended
+     * @param output the directory of the result
+     */
+    default void onFinish(TrainingResult result, Path output) {}
 }

@@ -6,7 +6,10 @@ import io.peft4j.tuning.TrainerState.Progress;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -87,7 +90,9 @@ final class TrainingRun implements AutoCloseable {
             throw new TrainingInterruptedException(step, lastCheckpoint);
         }
         finish();
-        return result();
+        TrainingResult result = result();
+        observer.onFinish(result, output);
+        return result;
     }
 
     private void begin() throws IOException {
@@ -106,6 +111,7 @@ final class TrainingRun implements AutoCloseable {
         }
         CheckpointingChoice choice = optimizerStep.chooseCheckpointing(recorded);
         model.useGradientCheckpointing(choice.on());
+        observer.onSettings(Collections.unmodifiableMap(settings));
         observer.onStart(step, optimizerStep.totalSteps());
         observer.onGradientCheckpointing(choice.on(), choice.reason());
     }
@@ -129,7 +135,9 @@ final class TrainingRun implements AutoCloseable {
         step++;
         loss = OptionalDouble.of(done.loss());
         tokens += done.tokens();
-        seconds += done.tokens() / done.tokensPerSecond();
+        double took = done.tokens() / done.tokensPerSecond();
+        seconds += took;
+        progress = progress.later(took);
         observer.onStep(done);
     }
 
@@ -167,7 +175,24 @@ final class TrainingRun implements AutoCloseable {
 
     private void record(int steps) {
         double epochs = optimizerStep.order().epochs(steps);
-        trainable.record(TrainingFacts.of(steps, epochs, settings));
+        Map<String, String> facts = TrainingFacts.of(steps, epochs, settings);
+        facts.putAll(figures(steps));
+        trainable.record(facts);
+    }
+
+    /** What is known of the parameters after so many steps. */
+    private Map<String, String> figures(int steps) {
+        Map<String, String> figures = new HashMap<>();
+        if (steps == step && loss.isPresent()) {
+            figures.put("loss", String.valueOf(loss.getAsDouble()));
+        }
+        if (steps > 0 && steps == progress.lastEvaluation()) {
+            figures.put("held_out_loss", String.valueOf(progress.lastLoss()));
+        } else if (steps > 0 && steps == progress.bestStep()) {
+            figures.put("held_out_loss", String.valueOf(progress.bestLoss()));
+        }
+        figures.put("seconds", String.format(Locale.ROOT, "%.3f", progress.seconds()));
+        return figures;
     }
 
     private void save() throws IOException {

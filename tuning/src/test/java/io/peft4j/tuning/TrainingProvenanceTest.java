@@ -60,7 +60,7 @@ class TrainingProvenanceTest {
     void theResultTellsOfStepsSettingsDataAndBase() throws IOException {
         try (CausalLm model = OpenElm.load()) {
             String base = Adapters.baseFingerprint(model.block());
-            train(model, directory, config().optLearningRate(3e-3).build());
+            TrainingResult result = train(model, directory, config().optLearningRate(3e-3).build());
             Provenance provenance = of(directory);
             assertThat(provenance.seed()).hasValue(5);
             assertThat(provenance.steps()).hasValue(4);
@@ -74,7 +74,13 @@ class TrainingProvenanceTest {
                     .containsEntry("training.data_rows", "3")
                     .containsEntry("training.data_sha256", DataFingerprint.of(TRAIN))
                     .containsEntry("training.held_out_sha256", DataFingerprint.of(HELD_OUT))
-                    .containsEntry("training.data_file", "rows.jsonl");
+                    .containsEntry("training.data_file", "rows.jsonl")
+                    .containsEntry("training.loss", String.valueOf(result.loss().orElseThrow()))
+                    .containsEntry(
+                            "training.held_out_loss",
+                            String.valueOf(result.heldOutLoss().orElseThrow()));
+            assertThat(Double.parseDouble(provenance.entries().get("training.seconds")))
+                    .isPositive();
             assertThat(provenance.entries().keySet())
                     .noneMatch(key -> key.startsWith("training.adapter"));
         }
@@ -109,6 +115,7 @@ class TrainingProvenanceTest {
     private static Map<String, String> withoutTime(Provenance provenance) {
         Map<String, String> entries = new HashMap<>(provenance.entries());
         assertThat(entries.remove("created")).isNotNull();
+        assertThat(entries.remove("training.seconds")).isNotNull();
         return entries;
     }
 
@@ -124,6 +131,11 @@ class TrainingProvenanceTest {
             TrainingResult result = train(model, directory, config);
             assertThat(result.bestStep().orElseThrow()).isLessThan(4); // it gets worse
             assertThat(of(directory).steps()).hasValue(result.bestStep().orElseThrow());
+            assertThat(of(directory).entries())
+                    .containsEntry(
+                            "training.held_out_loss",
+                            String.valueOf(result.bestLoss().orElseThrow()))
+                    .doesNotContainKey("training.loss"); // another step's
         }
     }
 
