@@ -10,7 +10,10 @@ import io.peft4j.lora.LoraConfig;
 import io.peft4j.lora.LoraInit;
 import io.peft4j.lora.LowRankConfig;
 import io.peft4j.models.ModelConfig;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -39,9 +42,10 @@ final class AdapterOptions {
             description = {
                 "Which linear layers to adapt: names with commas between them, re:REGEX for whole"
                         + " paths, or all-linear",
-                "(default: the family's linear layers without the head)."
+                "(default: the family's linear layers without the head).",
+                "compare takes it several times, and compares the sets."
             })
-    private @Nullable String targetModules;
+    private @Nullable List<String> targetModules;
 
     @Option(
             names = "--init",
@@ -62,7 +66,22 @@ final class AdapterOptions {
         if (init != null) {
             parseInit(init);
         }
-        targets();
+        targetSets().forEach(set -> set.ifPresent(AdapterOptions::parseTargets));
+    }
+
+    /** For a command that trains one adapter. */
+    void requireOneTargetSet() {
+        if (targetSets().size() > 1) {
+            throw new UsageException(
+                    "--target-modules can be given once here: put commas between the names");
+        }
+    }
+
+    /** The sets of targets to compare; one that is empty is the family's own. */
+    List<Optional<String>> targetSets() {
+        return targetModules == null
+                ? List.of(Optional.empty())
+                : targetModules.stream().map(Optional::of).toList();
     }
 
     /**
@@ -74,9 +93,23 @@ final class AdapterOptions {
      * @param baseModel how the saved config names the base model
      */
     LowRankConfig create(String method, int rank, List<String> defaultTargets, String baseModel) {
+        return create(method, rank, targetSets().get(0), defaultTargets, baseModel);
+    }
+
+    /** The same with one of several {@link #targetSets}. */
+    LowRankConfig create(
+            String method,
+            int rank,
+            Optional<String> targetSet,
+            List<String> defaultTargets,
+            String baseModel) {
+        TargetModules targets =
+                targetSet
+                        .map(AdapterOptions::parseTargets)
+                        .orElseGet(() -> TargetModules.of(defaultTargets.toArray(new String[0])));
         return method.equals("dora")
-                ? fill(DoraConfig.builder(), rank, defaultTargets, baseModel).build()
-                : fill(LoraConfig.builder(), rank, defaultTargets, baseModel).build();
+                ? fill(DoraConfig.builder(), rank, targets, baseModel).build()
+                : fill(LoraConfig.builder(), rank, targets, baseModel).build();
     }
 
     /**
@@ -106,13 +139,9 @@ final class AdapterOptions {
     }
 
     private <T extends LowRankConfig.Builder<T>> T fill(
-            T builder, int rank, List<String> defaultTargets, String baseModel) {
-        TargetModules targets = targets();
+            T builder, int rank, TargetModules targets, String baseModel) {
         builder.setRank(rank)
-                .setTargetModules(
-                        targets != null
-                                ? targets
-                                : TargetModules.of(defaultTargets.toArray(new String[0])))
+                .setTargetModules(targets)
                 .optAlpha(alpha != null ? alpha : 2.0 * rank)
                 .optRsLora(rsLora != null && rsLora)
                 .optDropout(dropout != null ? dropout : 0)
@@ -138,11 +167,27 @@ final class AdapterOptions {
     }
 
     private @Nullable TargetModules targets() {
+        return targetSets().get(0).map(AdapterOptions::parseTargets).orElse(null);
+    }
+
+    private static TargetModules parseTargets(String text) {
         try {
-            return targetModules == null ? null : TargetModules.parse(targetModules);
+            return TargetModules.parse(text);
         } catch (AdapterConfigException e) {
             throw new UsageException("--target-modules: " + e.getMessage(), e);
         }
+    }
+
+    /** Says the settings in words, for a report. */
+    Map<String, String> describe() {
+        Map<String, String> words = new LinkedHashMap<>();
+        words.put("alpha", alpha == null ? "twice the rank" : String.valueOf(alpha));
+        words.put(
+                "scaling",
+                rsLora != null && rsLora ? "alpha / sqrt(rank) (rsLoRA)" : "alpha / rank");
+        words.put("dropout", String.valueOf(dropout == null ? 0 : dropout));
+        words.put("initial values", init == null ? "default" : init);
+        return words;
     }
 
     /** Refuses every flag of this group, for a run that has no use for one. */

@@ -19,10 +19,16 @@ final class Datasets {
     /** Reads rows for evaluation: one that is longer than the context is an error. */
     static List<Example> whole(Path file, LoadedModel loaded, AnswersOption answers)
             throws IOException {
-        ModelConfig config = loaded.model().config();
+        return whole(file, loaded.model().config(), loaded.tokenizer().orElse(null), answers);
+    }
+
+    /** The same, without the model's weights. */
+    static List<Example> whole(
+            Path file, ModelConfig config, @Nullable Tokenizer tokenizer, AnswersOption answers)
+            throws IOException {
         return SftDataset.read(
                         file,
-                        loaded.tokenizer().orElse(null),
+                        tokenizer,
                         DatasetOptions.evaluation(config.vocabularySize(), config.contextLength())
                                 .withAssistantOnlyLoss(answers.assistantOnly()))
                 .examples();

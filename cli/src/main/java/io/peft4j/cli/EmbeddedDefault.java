@@ -29,9 +29,17 @@ final class EmbeddedDefault {
     /**
      * Copies model and data, which may lie inside a jar, so that later commands find them.
      *
-     * @param target a new directory
+     * @param target a new directory, or one that has them already
      */
     static Paths copy(Path target) throws IOException {
+        if (!Files.isDirectory(target)) {
+            publish(target);
+        }
+        return new Paths(
+                target.resolve("model"), target.resolve(DATA.get(0)), target.resolve(DATA.get(1)));
+    }
+
+    private static void publish(Path target) throws IOException {
         AtomicDirectories.publish(
                 target,
                 directory -> {
@@ -45,7 +53,5 @@ final class EmbeddedDefault {
                         Files.copy(TestData.path("embedded/" + name), directory.resolve(name));
                     }
                 });
-        return new Paths(
-                target.resolve("model"), target.resolve(DATA.get(0)), target.resolve(DATA.get(1)));
     }
 }

@@ -2,6 +2,7 @@ package io.peft4j.cli;
 
 import ai.djl.engine.EngineException;
 import io.peft4j.adapters.AdapterConfigException;
+import io.peft4j.cli.compare.ExperimentException;
 import io.peft4j.tuning.CheckpointingUnavailableException;
 import io.peft4j.tuning.ResumeMismatchException;
 import io.peft4j.tuning.TrainingInterruptedException;
@@ -44,6 +45,7 @@ final class Failure {
         return e instanceof UsageException
                         || e instanceof ParameterException
                         || e instanceof AdapterConfigException
+                        || e instanceof ExperimentException
                         || e instanceof CheckpointingUnavailableException
                         || e instanceof ResumeMismatchException
                 ? ExitCode.USAGE

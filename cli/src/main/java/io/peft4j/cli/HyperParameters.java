@@ -4,13 +4,18 @@ import io.peft4j.tuning.GradientCheckpointing;
 import io.peft4j.tuning.LoraPlus;
 import io.peft4j.tuning.Schedule;
 import io.peft4j.tuning.TrainingConfig;
-import java.util.List;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /** Flags about how to train, shared by train and compare. */
 final class HyperParameters {
+
+    private static final double LEARNING_RATE = 2e-4;
+    private static final double LEARNING_RATE_OF_SHORT_RUN = 5e-3;
+    static final long SEED = 42;
 
     private static final Set<String> SCHEDULERS = Set.of("constant", "linear", "cosine");
 
@@ -128,7 +133,8 @@ final class HyperParameters {
                             + " it (default: ${DEFAULT-VALUE}).")
     private String checkpointing;
 
-    private double learningRate = 2e-4;
+    private double learningRate = LEARNING_RATE;
+    private double defaultLearningRate = LEARNING_RATE;
     private double epochs = 1;
 
     void check() {
@@ -203,8 +209,9 @@ final class HyperParameters {
 
     /** Other defaults, for what no flag says: a small model that learns fast, in little time. */
     void preferShortRun() {
+        defaultLearningRate = LEARNING_RATE_OF_SHORT_RUN;
         if (givenLearningRate == null) {
-            learningRate = 5e-3;
+            learningRate = LEARNING_RATE_OF_SHORT_RUN;
         }
         if (givenEpochs == null && maxSteps == null) {
             maxSteps = 60;
@@ -246,6 +253,15 @@ final class HyperParameters {
         return maxLength;
     }
 
+    double learningRate() {
+        return learningRate;
+    }
+
+    /** The learning rate of a run whose flags say none. */
+    double defaultLearningRate() {
+        return defaultLearningRate;
+    }
+
     long seed() {
         return seed;
     }
@@ -259,24 +275,17 @@ final class HyperParameters {
         return (int) Math.ceil(epochs * Math.ceil((double) rows / perStep));
     }
 
-    /** Says the settings in words, for a report. */
-    List<String> describe() {
-        return List.of(
-                "learning rate "
-                        + learningRate
-                        + (loraPlusRatio == null ? "" : " (LoRA+ ratio " + loraPlusRatio + ")")
-                        + ", "
-                        + scheduler
-                        + " schedule, warm-up "
-                        + warmupSteps
-                        + " steps",
-                "batch size "
-                        + batchSize
-                        + ", gradient accumulation "
-                        + gradientAccumulation
-                        + ", "
-                        + (maxSteps != null ? maxSteps + " steps" : epochs + " epochs"),
-                "weight decay " + weightDecay + ", gradient norm clipped to " + maxGradNorm,
-                "seed " + seed);
+    /** Says in words what does not vary in a comparison, for its report. */
+    Map<String, String> describe() {
+        Map<String, String> words = new LinkedHashMap<>();
+        words.put("schedule", scheduler + ", warm-up " + warmupSteps + " steps");
+        words.put("batch size", batchSize + ", gradient accumulation " + gradientAccumulation);
+        words.put("length", maxSteps != null ? maxSteps + " steps" : epochs + " epochs");
+        words.put("weight decay", String.valueOf(weightDecay));
+        words.put("gradient norm", maxGradNorm == 0 ? "not clipped" : "at most " + maxGradNorm);
+        if (loraPlusRatio != null) {
+            words.put("LoRA+ ratio", String.valueOf(loraPlusRatio));
+        }
+        return words;
     }
 }

@@ -50,6 +50,7 @@ final class MethodOptions {
             Checks.between("--rank", rank, 1, 4096);
         }
         adapter.check();
+        adapter.requireOneTargetSet();
         if (isFull()) {
             String reason = "--method full trains the model's own weights";
             adapter.requireNone(reason);

@@ -121,6 +121,14 @@ final class ArchitectureTest {
             slices().matching("io.peft4j.(*)..").should().beFreeOfCycles();
 
     @ArchTest
+    static final ArchRule anExperimentKnowsNoFlags =
+            noClasses()
+                    .that(resideInAPackage("io.peft4j.cli.compare"))
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAnyPackage("io.peft4j.cli", "picocli..");
+
+    @ArchTest
     static final ArchRule onlyTheHubsPackageConnects =
             noClasses()
                     .that(resideOutsideOfPackage("io.peft4j.hub.."))

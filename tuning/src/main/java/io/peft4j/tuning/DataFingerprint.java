@@ -7,11 +7,17 @@ import java.security.MessageDigest;
 import java.util.List;
 
 /** The SHA-256 of examples: of what is trained on, whatever file it came from. */
-final class DataFingerprint {
+public final class DataFingerprint {
 
     private DataFingerprint() {}
 
-    static String of(List<Example> examples) {
+    /**
+     * Hashes examples.
+     *
+     * @param examples the examples, in their order
+     * @return 64 hexadecimal digits: what a checkpoint and a provenance call {@code data_sha256}
+     */
+    public static String of(List<Example> examples) {
         MessageDigest digest = Sha256.digest();
         for (Example example : examples) {
             ByteBuffer bytes =

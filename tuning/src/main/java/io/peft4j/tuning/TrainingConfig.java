@@ -199,8 +199,13 @@ public final class TrainingConfig {
         return settings.gradientCheckpointing;
     }
 
-    /** Returns what a resumed run must share, because it changes the result. */
-    Map<String, String> fingerprint(int totalSteps) {
+    /**
+     * Returns what a resumed run must share, because it changes the result.
+     *
+     * @param totalSteps the steps that the run takes in all
+     * @return text by name
+     */
+    public Map<String, String> fingerprint(int totalSteps) {
         Map<String, String> values = new LinkedHashMap<>();
         values.put("batch_size", String.valueOf(settings.batchSize));
         values.put("gradient_accumulation", String.valueOf(settings.gradientAccumulation));

@@ -1,6 +1,5 @@
-package io.peft4j.cli;
+package io.peft4j.cli.compare;
 
-import io.peft4j.cli.ComparedRun.Point;
 import java.util.ArrayList;
 import java.util.List;
 
