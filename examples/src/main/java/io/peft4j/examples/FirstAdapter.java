@@ -23,8 +23,6 @@ import java.util.List;
 /** Fine-tunes a language model and saves the adapter: MODEL-DIRECTORY ROWS.JSONL OUTPUT. */
 public final class FirstAdapter {
 
-    private FirstAdapter() {}
-
     public static void main(String[] args) throws IOException {
         Path directory = Path.of(args[0]); // config.json, model.safetensors, tokenizer.json
         DoraConfig config = DoraConfig.builder().setRank(8).setTargetModules("all-linear").build();

@@ -20,16 +20,11 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 final class PageCommandsTest {
 
-    private static final Map<String, String> OPENELM =
-            Map.of("model", "golden/openelm/model", "model ", "golden/tokenizer");
-
     /** What the pages' words stand for; directories whose names differ by a blank are joined. */
     private static final Map<String, Map<String, String>> PRESUMED =
             Map.of(
-                    "README.md",
-                    OPENELM,
                     "docs/fine-tuning.md",
-                    OPENELM,
+                    Map.of("model", "golden/openelm/model", "model ", "golden/tokenizer"),
                     "docs/serving.md",
                     Map.of(
                             "model",
