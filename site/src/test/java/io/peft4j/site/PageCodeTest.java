@@ -38,13 +38,12 @@ final class PageCodeTest {
             case "xml" ->
                     withoutMargin(Files.readString(ROOT.resolve("examples/standalone/pom.xml")))
                             .contains(withoutMargin(block.text()));
-            case "sh" ->
-                    block.text().lines().allMatch(line -> line.isBlank() || isRun(block, line));
+            case "sh" -> PageCommands.lines(block.text()).allMatch(PageCodeTest::isRun);
             default -> SHOWN_ONLY.contains(block.language());
         };
     }
 
-    private static boolean isRun(CodeBlock block, String line) {
+    private static boolean isRun(String line) {
         return PageCommands.isRunnable(line) || PageCommands.isInCi(line);
     }
 

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /** The commands of pages, run in this process as if a directory were the current one. */
 final class PageCommands {
@@ -40,6 +41,11 @@ final class PageCommands {
 
     PageCommands(Path directory) {
         this.directory = directory;
+    }
+
+    /** Returns the commands of a block, of which each may go over several lines. */
+    static Stream<String> lines(String block) {
+        return block.replaceAll("\\\\\n *", "").lines().filter(line -> !line.isBlank());
     }
 
     static boolean isRunnable(String line) {

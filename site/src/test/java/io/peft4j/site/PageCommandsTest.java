@@ -40,9 +40,6 @@ final class PageCommandsTest {
                             "adapter",
                             "golden/experts/single_plain"));
 
-    /** Commands that take minutes; their own tests run them on less. */
-    private static final List<String> LONG = List.of("./peft4j compare");
-
     @TempDir private Path directory;
 
     static List<Page> pagesWithCommands() throws IOException {
@@ -53,9 +50,8 @@ final class PageCommandsTest {
         return page.blocks().stream()
                 .filter(block -> block.language().equals("sh"))
                 .filter(block -> block.excuse().isEmpty() && block.ownTest().isEmpty())
-                .flatMap(block -> block.text().lines())
+                .flatMap(block -> PageCommands.lines(block.text()))
                 .filter(PageCommands::isRunnable)
-                .filter(line -> LONG.stream().noneMatch(line::equals))
                 .toList();
     }
 
