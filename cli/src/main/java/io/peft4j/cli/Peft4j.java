@@ -71,14 +71,14 @@ public final class Peft4j implements Runnable {
     }
 
     /**
-     * Runs a command.
+     * Runs a command in this process, which goes on.
      *
      * @param args the command and its flags
      * @param out takes the results
      * @param err takes progress and errors
      * @return the exit code
      */
-    static int run(String[] args, PrintWriter out, PrintWriter err) {
+    public static int run(String[] args, PrintWriter out, PrintWriter err) {
         Peft4j root = new Peft4j();
         CommandLine commandLine =
                 new CommandLine(root)

@@ -4,10 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.gson.JsonObject;
 import io.peft4j.testdata.TestData;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -137,36 +134,5 @@ final class ExportCommandTest {
         CommandRun model = CommandRun.of("inspect", MODEL, "--for", "vllm");
         assertThat(model.code()).isEqualTo(2);
         assertThat(model.err()).contains("--for is about adapters");
-    }
-
-    /** The page's words stand for directories of the goldens here. */
-    @Test
-    void theCommandsOfThePageRun() throws Exception {
-        List<String> commands =
-                Pattern.compile("```sh\n(.*?)```", Pattern.DOTALL)
-                        .matcher(Files.readString(Path.of("..", "docs", "serving.md")))
-                        .results()
-                        .flatMap(block -> block.group(1).lines())
-                        .toList();
-        assertThat(commands).hasSize(7);
-        for (String command : commands) {
-            Object[] words =
-                    Pattern.compile(" ")
-                            .splitAsStream(command.substring("./peft4j ".length()))
-                            .map(this::located)
-                            .toArray();
-            CommandRun run = CommandRun.of(words);
-            assertThat(run.code()).as(command + "\n" + run.err()).isZero();
-        }
-        assertThat(directory.resolve("out/djl/adapters/tone/adapter_config.json")).isNotEmptyFile();
-    }
-
-    private Object located(String word) {
-        return switch (word) {
-            case "model" -> MODEL;
-            case "adapter" -> adapter("patterns");
-            case "dora" -> adapter("dora");
-            default -> word.startsWith("out/") ? directory.resolve(word) : word;
-        };
     }
 }

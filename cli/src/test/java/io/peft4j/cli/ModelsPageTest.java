@@ -209,33 +209,6 @@ final class ModelsPageTest {
     }
 
     @Test
-    void thePagesCommandsRunAsTheyStandThere() throws IOException {
-        int ran = 0;
-        for (String line : Files.readAllLines(PAGE)) {
-            if (line.startsWith("./peft4j ")) {
-                String[] words = line.substring("./peft4j ".length()).split(" ");
-                for (int i = 0; i < words.length; i++) {
-                    words[i] =
-                            switch (words[i]) {
-                                case "mixtral" -> EXPERTS.toString();
-                                case "adapter" ->
-                                        TestData.path("golden/experts/single_plain").toString();
-                                case "fused", "single" ->
-                                        words[i - 1].equals("--experts")
-                                                ? words[i]
-                                                : directory.resolve(words[i]).toString();
-                                default -> words[i];
-                            };
-                }
-                run((Object[]) words);
-                ran++;
-            }
-        }
-        assertThat(ran).isEqualTo(2);
-        assertThat(directory.resolve("single/adapter_model.safetensors")).isNotEmptyFile();
-    }
-
-    @Test
     void inspectWithoutADirectorySaysWhatItNeeds() {
         CommandRun run = CommandRun.of("inspect");
         assertThat(run.code()).isEqualTo(2);

@@ -40,13 +40,9 @@ import io.peft4j.tuning.AdamWOptimizer;
 import io.peft4j.tuning.ClipGradientNorm;
 import io.peft4j.tuning.LoraPlus;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.regex.MatchResult;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -55,9 +51,6 @@ import org.junit.jupiter.api.io.TempDir;
 /** The examples of docs/adapters.md are the code below, which is compiled and run. */
 class AdaptersPageTest {
 
-    private static final Path SOURCE =
-            Path.of("src/test/java/io/peft4j/examples/AdaptersPageTest.java");
-    private static final Path PAGE = Path.of("..", "docs", "adapters.md");
     private static final Shape SHAPE = new Shape(1, 4);
 
     @TempDir private Path directory;
@@ -285,24 +278,6 @@ class AdaptersPageTest {
         try (AdaptedModel adapted = Adapters.attach(model, config)) {
             assertThat(adapted.summary().trainable()).isEqualTo(16 + 16);
         }
-    }
-
-    @Test
-    void thePageShowsTheCodeThatIsTested() throws IOException {
-        List<String> tested =
-                Pattern.compile("// example begins\n(.*?)\n *// example ends", Pattern.DOTALL)
-                        .matcher(Files.readString(SOURCE))
-                        .results()
-                        .map(result -> result.group(1).stripIndent())
-                        .toList();
-        List<String> shown =
-                Pattern.compile("```java\n(.*?)\n```", Pattern.DOTALL)
-                        .matcher(Files.readString(PAGE))
-                        .results()
-                        .map((MatchResult result) -> result.group(1))
-                        .toList();
-        assertThat(tested).hasSize(11);
-        assertThat(shown).isEqualTo(tested);
     }
 
     private static ArrayDataset data(NDManager manager) throws IOException, TranslateException {

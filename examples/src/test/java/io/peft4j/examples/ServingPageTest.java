@@ -30,20 +30,13 @@ import io.peft4j.serving.ServerCheck;
 import io.peft4j.testdata.TestData;
 import io.peft4j.torchscript.TorchScriptBlock;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.regex.MatchResult;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The examples of docs/serving.md are the code below, which is compiled and run. */
 class ServingPageTest {
-
-    private static final Path SOURCE =
-            Path.of("src/test/java/io/peft4j/examples/ServingPageTest.java");
-    private static final Path PAGE = Path.of("..", "docs", "serving.md");
 
     @TempDir private Path directory;
 
@@ -180,29 +173,5 @@ class ServingPageTest {
             // example ends
             assertThat(expected(adapted, model, input, "tone")).isEqualTo(facts);
         }
-    }
-
-    @Test
-    void pageShowsExactlyTheCodeThatIsTested() throws IOException {
-        List<String> tested =
-                Pattern.compile("// example begins\n(.*?)\n *// example ends", Pattern.DOTALL)
-                        .matcher(Files.readString(SOURCE))
-                        .results()
-                        .map(example -> withoutPauses(example.group(1)).stripIndent())
-                        .toList();
-        List<String> shown =
-                Pattern.compile("```java\n(.*?)\n```", Pattern.DOTALL)
-                        .matcher(Files.readString(PAGE))
-                        .results()
-                        .map((MatchResult result) -> result.group(1))
-                        .toList();
-        assertThat(tested).hasSize(5);
-        assertThat(shown).isEqualTo(tested);
-    }
-
-    private static String withoutPauses(String example) {
-        return Pattern.compile("\n *// example pauses.*?// example goes on", Pattern.DOTALL)
-                .matcher(example)
-                .replaceAll("");
     }
 }

@@ -1,6 +1,7 @@
 package io.peft4j.tuning;
 
 import ai.djl.util.Preconditions;
+import io.peft4j.models.ModelConfig;
 
 /**
  * What a dataset's rows must fit.
@@ -33,6 +34,17 @@ public record DatasetOptions(
      */
     public static DatasetOptions training(long vocabularySize, int maxLength) {
         return new DatasetOptions(vocabularySize, maxLength, true, false);
+    }
+
+    /**
+     * Returns the options for training with rows as long as the model takes them; what is longer is
+     * cut from the right.
+     *
+     * @param model the model's config
+     * @return the options
+     */
+    public static DatasetOptions training(ModelConfig model) {
+        return training(model.vocabularySize(), model.contextLength());
     }
 
     /**
