@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Shapes: ids and mask (n, tokens), INT64; result (n, classes).
  */
-final class EncoderWithHead extends AbstractBlock {
+public final class EncoderWithHead extends AbstractBlock {
 
     private static final byte VERSION = 1;
 
@@ -37,10 +37,25 @@ final class EncoderWithHead extends AbstractBlock {
         head.setInitializer(Initializer.ZEROS, parameter -> true);
     }
 
-    /** Asks an encoder for the length of its pooled output, and puts a head on it. */
-    static EncoderWithHead of(Block encoder, int classes) {
+    /**
+     * Asks an encoder for the length of its pooled output, and puts a head on it, of zeros.
+     *
+     * @param encoder takes ids and mask, gives the states and their pooled output
+     * @param classes how many there are
+     * @return the classifier; its head is to be initialised
+     */
+    public static EncoderWithHead of(Block encoder, int classes) {
         Shape[] outputs = encoder.getOutputShapes(new Shape[] {new Shape(1, 2), new Shape(1, 2)});
         return new EncoderWithHead(encoder, outputs[1].get(1), classes);
+    }
+
+    /**
+     * Returns the encoder.
+     *
+     * @return what was given to {@link #of}
+     */
+    public Block encoder() {
+        return encoder;
     }
 
     @Override
