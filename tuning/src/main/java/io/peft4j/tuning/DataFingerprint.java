@@ -7,11 +7,17 @@ import java.security.MessageDigest;
 import java.util.List;
 
 /** The SHA-256 of examples: of what is trained on, whatever file it came from. */
-final class DataFingerprint {
+public final class DataFingerprint {
 
     private DataFingerprint() {}
 
-    static String of(List<Example> examples) {
+    /**
+     * Hashes examples.
+     *
+     * @param examples the rows, in their order
+     * @return 64 hexadecimal digits
+     */
+    public static String of(List<Example> examples) {
         MessageDigest digest = Sha256.digest();
         for (Example example : examples) {
             ByteBuffer bytes =

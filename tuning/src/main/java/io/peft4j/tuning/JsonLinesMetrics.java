@@ -14,8 +14,9 @@ import java.nio.file.Path;
 
 /**
  * Writes a training's numbers as JSON Lines, under the names of transformers' log history: {@code
- * step}, {@code loss}, {@code grad_norm}, {@code learning_rate}; {@code eval_loss}. A number that
- * is not finite is null. A resumed run goes on behind the last line of the steps it resumes from.
+ * step}, {@code loss}, {@code grad_norm}, {@code learning_rate}; {@code eval_loss}; and a task's
+ * own metrics, such as {@code rewards/margins} and {@code eval_rewards/margins}. A number that is
+ * not finite is null. A resumed run goes on behind the last line of the steps it resumes from.
  */
 public final class JsonLinesMetrics implements TrainingObserver {
 
@@ -69,6 +70,7 @@ public final class JsonLinesMetrics implements TrainingObserver {
         json.addProperty("tokens", step.tokens());
         json.addProperty("labelled_tokens", step.labelled());
         add(json, "tokens_per_second", step.tokensPerSecond());
+        step.metrics().forEach((name, value) -> add(json, name, value));
         append(json);
     }
 
@@ -77,8 +79,11 @@ public final class JsonLinesMetrics implements TrainingObserver {
         JsonObject json = new JsonObject();
         json.addProperty("step", step);
         add(json, "eval_loss", result.loss());
-        add(json, "eval_perplexity", result.perplexity());
-        json.addProperty("eval_tokens", result.tokens());
+        if (result.metrics().isEmpty()) {
+            add(json, "eval_perplexity", result.perplexity());
+            json.addProperty("eval_tokens", result.tokens());
+        }
+        result.metrics().forEach((name, value) -> add(json, "eval_" + name, value));
         json.addProperty("best", best);
         append(json);
     }
