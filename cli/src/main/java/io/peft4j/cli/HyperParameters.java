@@ -17,7 +17,7 @@ final class HyperParameters {
     @Option(
             names = "--learning-rate",
             paramLabel = "LR",
-            description = "The schedule's highest learning rate (default: 2e-4).")
+            description = "The schedule's highest learning rate (default: 2e-4; of dpo: 1e-5).")
     private @Nullable Double givenLearningRate;
 
     @Option(
@@ -189,6 +189,13 @@ final class HyperParameters {
     void requireNoLoraPlus(String reason) {
         if (loraPlusRatio != null) {
             throw new UsageException("--loraplus-ratio cannot be given: " + reason);
+        }
+    }
+
+    /** Another learning rate, if no flag says one. */
+    void preferLearningRate(double rate) {
+        if (givenLearningRate == null) {
+            learningRate = rate;
         }
     }
 
