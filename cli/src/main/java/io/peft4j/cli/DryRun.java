@@ -16,6 +16,7 @@ import io.peft4j.tuning.AvailableMemory;
 import io.peft4j.tuning.CheckpointingChoice;
 import io.peft4j.tuning.Example;
 import io.peft4j.tuning.MemoryPlan;
+import io.peft4j.tuning.preference.PreferencePair;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -46,6 +47,29 @@ record DryRun(Source base, MethodOptions method, HyperParameters training, Compu
         List<Example> examples = examples(directory, config, data, answers, err);
         int rows = Math.min(training.batchSize(), examples.size());
         int length = examples.stream().mapToInt(Example::length).max().orElse(1);
+        return plan(config, device, type, rows, length, err);
+    }
+
+    /** Plans a training on pairs, whose answers go through the model together. */
+    JsonObject planPairs(Path data, PairOptions options, PrintWriter err) throws IOException {
+        Path directory = base.fetchDescription(err);
+        ModelConfig config = ModelConfig.read(directory.resolve("config.json"));
+        Device device = compute.place().device();
+        Dtype type = compute.choose(config.dtype().orElse(Dtype.F32));
+        Path given = compute.place().tokenizer();
+        List<PreferencePair> pairs;
+        try (Tokenizer tokenizer =
+                given != null ? Tokenizer.load(given) : Tokenizer.find(directory).orElse(null)) {
+            pairs = options.read(data, config, tokenizer, training.maxLength(), err).pairs();
+        }
+        int rows = 2 * Math.min(training.batchSize(), pairs.size());
+        int length = pairs.stream().mapToInt(PreferencePair::length).max().orElse(1);
+        return plan(config, device, type, rows, length, err);
+    }
+
+    private JsonObject plan(
+            ModelConfig config, Device device, Dtype type, int rows, int length, PrintWriter err)
+            throws IOException {
         MemoryPlan plan;
         JsonObject json = new JsonObject();
         if (method.isFull()) {

@@ -23,8 +23,8 @@ final class HyperParameters {
             names = "--learning-rate",
             paramLabel = "LR",
             description =
-                    "The schedule's highest learning rate (default: 2e-4, and 3e-3 for --method"
-                            + " ia3).")
+                    "The schedule's highest learning rate (default: 2e-4; of --method ia3: 3e-3; of"
+                            + " dpo: 1e-5).")
     private @Nullable Double givenLearningRate;
 
     @Option(
@@ -200,10 +200,10 @@ final class HyperParameters {
         }
     }
 
-    /** The default that (IA)³'s paper has, arXiv:2205.05638: factors near 1 need larger steps. */
-    void preferIa3Rate() {
+    /** Another learning rate, if no flag says one. */
+    void preferLearningRate(double rate) {
         if (givenLearningRate == null) {
-            learningRate = 3e-3;
+            learningRate = rate;
         }
     }
 

@@ -31,7 +31,7 @@ final class MethodOptions {
     private @Nullable Integer rank;
 
     @Option(
-            names = "--init-adapter",
+            names = {"--init-adapter", "--adapter"},
             paramLabel = "DIR|REPO",
             converter = Source.Converter.class,
             description = "Trains this adapter on; its method, rank, alpha and targets hold.")

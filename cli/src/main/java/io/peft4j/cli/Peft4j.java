@@ -29,6 +29,7 @@ import picocli.CommandLine.Spec;
         showDefaultValues = false,
         subcommands = {
             TrainCommand.class,
+            DpoCommand.class,
             EvalCommand.class,
             GenerateCommand.class,
             MergeCommand.class,

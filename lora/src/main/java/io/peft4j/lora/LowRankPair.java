@@ -12,6 +12,7 @@ import io.peft4j.adapters.AdapterConfigException;
 import io.peft4j.adapters.LowRankUpdate;
 import io.peft4j.adapters.Site;
 import io.peft4j.adapters.WeightChange;
+import io.peft4j.torch.NoDropout;
 import io.peft4j.torch.Tensors;
 import io.peft4j.torch.TextModule;
 import io.peft4j.torch.TorchValue;
@@ -162,10 +163,10 @@ public final class LowRankPair implements AutoCloseable {
     /**
      * Returns the probability of dropping an input of A in training.
      *
-     * @return a number in [0, 1); 0 for an embedding
+     * @return a number in [0, 1); 0 for an embedding, and where {@link NoDropout} is on
      */
     public double dropout() {
-        return dropout;
+        return NoDropout.isOn() ? 0 : dropout;
     }
 
     /**
@@ -233,7 +234,7 @@ public final class LowRankPair implements AutoCloseable {
                         store.getValue(a, device, training),
                         store.getValue(b, device, training),
                         scaling,
-                        dropout,
+                        dropout(),
                         gain)
                 : null;
     }

@@ -405,14 +405,71 @@ public final class CausalLm implements AutoCloseable {
      */
     public double[] backward(
             NDArray ids, @Nullable NDArray attentionMask, NDArray labels, double divisor) {
+        requireTrainable();
+        try (NDManager step = manager.newSubManager()) {
+            Labels targets = Labels.of(ids, labels, config.vocabularySize());
+            return loss.backward(
+                    step,
+                    weights(step, true),
+                    ids,
+                    attentionMask,
+                    targets,
+                    targets.count() / divisor,
+                    LossFactors.all(1 / divisor));
+        }
+    }
+
+    /**
+     * Tells what the model says of the labelled tokens of a batch, without gradients and without
+     * dropout.
+     *
+     * @param ids as in {@link #rowLosses}
+     * @param labels as in {@link #rowLosses}
+     * @return log-probabilities, entropies and more, token by token
+     * @throws InvalidTokensException as {@link #rowLosses}
+     */
+    public TokenScores tokenScores(NDArray ids, NDArray labels) {
+        try (NDManager step = manager.newSubManager()) {
+            Labels targets = Labels.of(ids, labels, config.vocabularySize());
+            return loss.scores(step, weights(step, false), ids, targets);
+        }
+    }
+
+    /**
+     * Runs a batch forward, asks for the slopes of a loss by the tokens' log-probabilities, and
+     * runs backward: adds the loss's gradient to every parameter that requires one. The layers run
+     * forward once; only the head computes twice.
+     *
+     * @param ids as in {@link #rowLosses}
+     * @param attentionMask as in {@link #backward(NDArray, NDArray, NDArray, double)}
+     * @param labels as in {@link #rowLosses}
+     * @param objective the loss; it is asked once
+     * @param share what the loss that keeps the routers of experts balanced is multiplied by
+     *     besides its own weight, such as the share that this batch has of the optimizer step
+     * @return what the objective was told
+     * @throws InvalidTokensException as {@link #rowLosses}
+     * @throws IllegalStateException if no parameter requires a gradient
+     */
+    public TokenScores backward(
+            NDArray ids,
+            @Nullable NDArray attentionMask,
+            NDArray labels,
+            TokenObjective objective,
+            double share) {
+        requireTrainable();
+        try (NDManager step = manager.newSubManager()) {
+            Labels targets = Labels.of(ids, labels, config.vocabularySize());
+            ObjectiveFactors factors = new ObjectiveFactors(targets, objective);
+            loss.backward(step, weights(step, true), ids, attentionMask, targets, share, factors);
+            return factors.scores();
+        }
+    }
+
+    private void requireTrainable() {
         if (!decoder.isTrainable()) {
             throw new IllegalStateException(
                     "expected a parameter that requires a gradient, but all are frozen: attach an"
                             + " adapter, or unfreeze the base with block().freezeParameters(false)");
-        }
-        try (NDManager step = manager.newSubManager()) {
-            Labels targets = Labels.of(ids, labels, config.vocabularySize());
-            return loss.backward(step, weights(step, true), ids, attentionMask, targets, divisor);
         }
     }
 

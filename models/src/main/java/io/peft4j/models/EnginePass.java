@@ -52,7 +52,7 @@ final class EnginePass implements AutoCloseable {
     /** Computes the last hidden states (B, S, H), after the last norm. */
     NDArray hidden(NDManager owner, LayerPass pass, NDArray table, NDArray ids) {
         try (TorchValue h = last(pass, table, ids);
-                TorchValue numbers = head.numbers(0);
+                TorchValue numbers = head.numbers();
                 TorchValue normed =
                         pass.kernels().infer("last_norm", h, head.tensors().norms(), numbers)) {
             return normed.tensor(owner);
@@ -71,8 +71,30 @@ final class EnginePass implements AutoCloseable {
      */
     float[] losses(LayerPass pass, NDArray table, NDArray ids, Labels labels, int chunk) {
         try (TorchValue h = last(pass, table, ids);
-                TorchValue losses = head("head_losses", pass, h, labels, 0, chunk)) {
+                TorchValue losses = head("head_losses", pass, h, labels, null, chunk)) {
             return floats(pass, losses);
+        }
+    }
+
+    /**
+     * Computes what is told of the labelled tokens.
+     *
+     * @param pass as in {@link #losses}
+     * @param table as there
+     * @param ids as there
+     * @param labels as there
+     * @param chunk as there
+     * @return (N, 4), see {@code token_scores.ts}
+     */
+    float[] scores(LayerPass pass, NDArray table, NDArray ids, Labels labels, int chunk) {
+        try (TorchValue h = last(pass, table, ids)) {
+            return scores(pass, h, labels, chunk);
+        }
+    }
+
+    private float[] scores(LayerPass pass, TorchValue h, Labels labels, int chunk) {
+        try (TorchValue told = head("head_scores", pass, h, labels, null, chunk)) {
+            return floats(pass, told);
         }
     }
 
@@ -80,7 +102,7 @@ final class EnginePass implements AutoCloseable {
     NDArray lastLogits(NDManager owner, LayerPass pass, NDArray table, NDArray ids) {
         StageTensors base = head.tensors();
         try (TorchValue h = last(pass, table, ids);
-                TorchValue numbers = head.numbers(0);
+                TorchValue numbers = head.numbers();
                 TorchValue logits =
                         pass.kernels()
                                 .infer(
@@ -136,7 +158,7 @@ final class EnginePass implements AutoCloseable {
      * @param table the embeddings
      * @param ids (B, S)
      * @param labels which tokens have a loss
-     * @param scale the factor of each loss in what is differentiated
+     * @param factors of each loss in what is differentiated
      * @param chunk how many rows of logits exist at a time
      * @param recompute whether a stage keeps its input alone, and is computed again in backward
      * @return the losses, one per label
@@ -146,7 +168,7 @@ final class EnginePass implements AutoCloseable {
             NDArray table,
             NDArray ids,
             Labels labels,
-            double scale,
+            LossFactors factors,
             int chunk,
             boolean recompute) {
         giveGradients(pass);
@@ -170,7 +192,7 @@ final class EnginePass implements AutoCloseable {
                     h = forward.takeOutput();
                 }
             }
-            return backward(pass, h, kept, labels, scale, chunk);
+            return backward(pass, h, kept, labels, factors, chunk);
         } finally {
             h.close();
             kept.forEach(Kept::close);
@@ -182,9 +204,12 @@ final class EnginePass implements AutoCloseable {
             TorchValue last,
             Deque<Kept> kept,
             Labels labels,
-            double scale,
+            LossFactors factors,
             int chunk) {
-        try (TorchValue result = head("head", pass, last, labels, scale, chunk)) {
+        try (NDManager scope = pass.owner().newSubManager();
+                TorchValue each =
+                        TorchValue.of(factors.of(scope, () -> scores(pass, last, labels, chunk)));
+                TorchValue result = head("head", pass, last, labels, each, chunk)) {
             TorchValue dh = pass.kernels().infer("second", result);
             try (dh) {
                 while (!kept.isEmpty()) {
@@ -205,20 +230,26 @@ final class EnginePass implements AutoCloseable {
         }
     }
 
+    /** Runs a kernel of the head; factors are an argument of the one that has a backward. */
     private TorchValue head(
-            String kernel, LayerPass pass, TorchValue h, Labels labels, double scale, int chunk) {
+            String kernel,
+            LayerPass pass,
+            TorchValue h,
+            Labels labels,
+            @Nullable TorchValue factors,
+            int chunk) {
         StageTensors base = head.tensors();
         try (NDManager scope = pass.owner().newSubManager();
                 TorchValue rows = TorchValue.of(labels.positions(scope));
                 TorchValue targets = TorchValue.of(labels.targets(scope, 0, labels.count()));
                 TorchValue size = TorchValue.ofLongs(chunk);
-                TorchValue numbers = head.numbers(scale)) {
-            return pass.kernels()
-                    .infer(
-                            kernel,
-                            h,
-                            rows,
-                            targets,
+                TorchValue numbers = head.numbers()) {
+            List<TorchValue> arguments = new ArrayList<>(List.of(h, rows, targets));
+            if (factors != null) {
+                arguments.add(factors);
+            }
+            arguments.addAll(
+                    List.of(
                             base.norms(),
                             base.weights(0),
                             base.biases(0),
@@ -226,7 +257,8 @@ final class EnginePass implements AutoCloseable {
                             headUpdates.layers(),
                             headUpdates.numbers(),
                             size,
-                            numbers);
+                            numbers));
+            return pass.kernels().infer(kernel, arguments.toArray(new TorchValue[0]));
         }
     }
 

@@ -45,8 +45,8 @@ final class HeadStage {
         return now;
     }
 
-    /** Returns epsilon and the factor of the losses' gradient. */
-    TorchValue numbers(double scale) {
-        return TorchValue.ofDoubles(epsilon, scale);
+    /** Returns epsilon. */
+    TorchValue numbers() {
+        return TorchValue.ofDoubles(epsilon);
     }
 }

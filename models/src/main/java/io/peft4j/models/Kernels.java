@@ -11,7 +11,8 @@ import java.util.concurrent.ConcurrentHashMap;
 /** The decoder's TorchScript kernels, and the few numbers they are called with. */
 final class Kernels {
 
-    static final TextModule DECODER = TextModule.resource(Kernels.class, "decoder.ts");
+    static final TextModule DECODER =
+            TextModule.resource(Kernels.class, "decoder.ts", "token_scores.ts");
 
     // kernels read numbers on the host, so these stay on the CPU whatever the model's device
     private static final NDManager MANAGER = NDManager.newBaseManager(Device.cpu(), "PyTorch");

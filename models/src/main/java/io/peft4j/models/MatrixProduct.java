@@ -57,6 +57,7 @@ public enum MatrixProduct {
                                     "attention.ts",
                                     "feed_forward.ts",
                                     "mixture.ts",
+                                    "token_scores.ts",
                                     "head.ts",
                                     "engine.ts"));
         }

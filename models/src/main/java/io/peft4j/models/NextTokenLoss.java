@@ -1,6 +1,5 @@
 package io.peft4j.models;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -8,6 +7,7 @@ import io.peft4j.torch.GradMode;
 import io.peft4j.torch.Gradients;
 import io.peft4j.torch.ScalarType;
 import io.peft4j.torch.Tensors;
+import java.nio.FloatBuffer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +22,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>With a mixture of experts whose config asks for it, the loss that keeps the routers balanced
  * takes part in that pass, weighted by the share of the labels that the batch has of all.
+ *
+ * <p>The losses' factors may be told from the log-probabilities themselves ({@link
+ * TokenObjective}): then the head computes once more, between forward and backward.
  */
 final class NextTokenLoss {
 
@@ -70,19 +73,65 @@ final class NextTokenLoss {
     private double[] evaluate(EnginePass pass, NDManager owner, NDArray ids, Labels labels) {
         double[] sums = new double[labels.rows()];
         try (NDManager step = owner.newSubManager();
-                LayerPass shared =
-                        decoder.layerPass(step, ids, decoder.read(step, ids, null, null), null)) {
+                LayerPass shared = layers(step, ids, null)) {
             NDArray table = decoder.embeddings();
             addTo(sums, labels, 0, pass.losses(shared, table, ids, labels, chunkRows()));
         }
         return sums;
     }
 
+    /** Tells what the model says of the labelled tokens. */
+    TokenScores scores(NDManager owner, Weights weights, NDArray ids, Labels labels) {
+        if (labels.count() == 0) {
+            return TokenScores.of(labels, new float[0]);
+        }
+        try (EnginePass pass = decoder.beginLayers(weights)) {
+            byKernels = pass != null;
+            if (pass != null) {
+                try (NDManager step = owner.newSubManager();
+                        LayerPass shared = layers(step, ids, null)) {
+                    NDArray table = decoder.embeddings();
+                    return TokenScores.of(
+                            labels, pass.scores(shared, table, ids, labels, chunkRows()));
+                }
+            }
+        }
+        try (GradMode off = GradMode.disabled();
+                NDManager step = owner.newSubManager()) {
+            NDArray picked = picked(step, weights, ids, null, labels, null);
+            return TokenScores.of(labels, told(step, weights, picked, labels));
+        }
+    }
+
     /**
-     * Adds the gradient of the sum of all losses divided by a divisor to whatever parameters
+     * Tells of the tokens chunk by chunk. In training gradients are recorded, for nothing: an
+     * adapted head may be one effective weight, which backward is to reach later.
+     */
+    private float[] told(NDManager step, Weights weights, NDArray picked, Labels labels) {
+        FloatBuffer all = FloatBuffer.allocate(4 * labels.count());
+        for (int from = 0; from < labels.count(); from += chunkRows()) {
+            int to = Math.min(labels.count(), from + chunkRows());
+            try (NDManager scope = step.newSubManager()) {
+                NDArray x = Kernels.rows(scope, picked, from, to).stopGradient();
+                NDArray logits = decoder.project(scope, weights, x);
+                NDArray targets = labels.targets(scope, from, to);
+                try (GradMode off = GradMode.disabled()) {
+                    all.put(
+                            Kernels.DECODER
+                                    .call(scope, "token_scores", logits, targets)
+                                    .toFloatArray());
+                }
+            }
+        }
+        return all.array();
+    }
+
+    /**
+     * Adds the gradient of the sum of all losses, each times its factor, to whatever parameters
      * require one, and returns each row's sum of losses.
      *
      * @param tokens (B, S), 1 for tokens and 0 for padding; null if there is none that matters
+     * @param share what the routers' loss is multiplied by besides its own weight
      */
     double[] backward(
             NDManager owner,
@@ -90,7 +139,8 @@ final class NextTokenLoss {
             NDArray ids,
             @Nullable NDArray tokens,
             Labels labels,
-            double divisor) {
+            double share,
+            LossFactors factors) {
         double[] sums = new double[labels.rows()];
         if (labels.count() == 0) {
             return sums;
@@ -98,15 +148,14 @@ final class NextTokenLoss {
         try (EnginePass pass = decoder.beginLayers(weights)) {
             byKernels = pass != null;
             if (pass != null) {
-                return backward(pass, owner, ids, tokens, labels, divisor);
+                return backward(pass, owner, ids, tokens, labels, share, factors);
             }
         }
         try (GradMode recording = GradMode.enabled();
-                NDManager step = owner.newSubManager();
-                NDManager host = step.newSubManager(Device.cpu())) {
-            NDArray scale = host.create(1 / divisor);
+                NDManager step = owner.newSubManager()) {
             Routing routing = routing(step, tokens);
             NDArray picked = picked(step, weights, ids, tokens, labels, routing);
+            NDArray each = factors.of(step, () -> told(step, weights, picked, labels));
             NDArray upstream = Tensors.empty(step, picked.getShape(), ScalarType.of(picked));
             for (int from = 0; from < labels.count(); from += chunkRows()) {
                 int to = Math.min(labels.count(), from + chunkRows());
@@ -115,7 +164,8 @@ final class NextTokenLoss {
                     x.setRequiresGradient(true);
                     NDArray logits = decoder.project(scope, weights, x);
                     NDArray targets = labels.targets(scope, from, to);
-                    NDList lossAndGradient = lossesAndGradient(scope, logits, targets, scale);
+                    NDArray own = each.size() == 1 ? each : Kernels.rows(scope, each, from, to);
+                    NDList lossAndGradient = lossesAndGradient(scope, logits, targets, own);
                     // an adapted head may be one effective weight for all chunks and for the
                     // embeddings; what a chunk has for itself is freed with its scope
                     Gradients.backwardKeepingGraph(logits, lossAndGradient.get(1));
@@ -127,7 +177,7 @@ final class NextTokenLoss {
                 if (routing == null) {
                     Gradients.backward(picked, upstream);
                 } else {
-                    routing.backward(picked, upstream, labels.count() / divisor);
+                    routing.backward(picked, upstream, share);
                 }
             }
         }
@@ -140,26 +190,28 @@ final class NextTokenLoss {
             NDArray ids,
             @Nullable NDArray tokens,
             Labels labels,
-            double divisor) {
+            double share,
+            LossFactors factors) {
         double[] sums = new double[labels.rows()];
         try (NDManager step = owner.newSubManager();
-                LayerPass shared =
-                        decoder.layerPass(step, ids, decoder.read(step, ids, tokens, null), null)) {
+                LayerPass shared = layers(step, ids, tokens)) {
             Experts experts = decoder.architecture().experts();
             if (experts != null && experts.auxiliaryWeight().isPresent()) {
                 double weight = experts.auxiliaryWeight().getAsDouble();
-                shared.balanceRouters(
-                        new RouterBalance(experts, weight * labels.count() / divisor));
+                shared.balanceRouters(new RouterBalance(experts, weight * share));
             }
             NDArray table = decoder.embeddings();
             addTo(
                     sums,
                     labels,
                     0,
-                    pass.backward(
-                            shared, table, ids, labels, 1 / divisor, chunkRows(), checkpointing));
+                    pass.backward(shared, table, ids, labels, factors, chunkRows(), checkpointing));
         }
         return sums;
+    }
+
+    private LayerPass layers(NDManager step, NDArray ids, @Nullable NDArray tokens) {
+        return decoder.layerPass(step, ids, decoder.read(step, ids, tokens, null), null);
     }
 
     /** Chooses whether layers keep their inputs alone, where kernels compute them. */
@@ -185,9 +237,9 @@ final class NextTokenLoss {
     }
 
     private static NDList lossesAndGradient(
-            NDManager scope, NDArray logits, NDArray targets, NDArray scale) {
+            NDManager scope, NDArray logits, NDArray targets, NDArray factors) {
         try (GradMode off = GradMode.disabled()) {
-            return Kernels.DECODER.callList(scope, "losses_and_gradient", logits, targets, scale);
+            return Kernels.DECODER.callList(scope, "losses_and_gradient", logits, targets, factors);
         }
     }
 

@@ -148,14 +148,15 @@
     lp = torch.log_softmax(torch.to(logits, 6), -1)
     return torch.neg(torch.squeeze(torch.gather(lp, 1, torch.unsqueeze(targets, 1)), 1))
 
-  # The same, and the gradient of their sum times scale by the logits: (softmax - one_hot) * scale
-  def losses_and_gradient(self, logits: Tensor, targets: Tensor, scale: Tensor) -> Tuple[Tensor, Tensor]:
+  # The same, and the gradient of their sum, each times its factor, by the logits: (softmax - one_hot) * factor; factors
+  # is (N), or (1) if all have the same
+  def losses_and_gradient(self, logits: Tensor, targets: Tensor, factors: Tensor) -> Tuple[Tensor, Tensor]:
     t = torch.unsqueeze(targets, 1)
     lp = torch.log_softmax(torch.to(logits, 6), -1)
     loss = torch.neg(torch.gather(lp, 1, t))
     d = torch.exp_(lp)
     _0 = torch.scatter_add_(d, 1, t, torch.full_like(loss, -1.))
-    return (torch.squeeze(loss, 1), torch.to(torch.mul_(d, float(scale)), ops.prim.dtype(logits)))
+    return (torch.squeeze(loss, 1), torch.to(torch.mul_(d, torch.unsqueeze(factors, 1)), ops.prim.dtype(logits)))
 
   # Whether backward from x would reach anything; NDArray.hasGradient tells so of leaves only.
   def is_tracked(self, x: Tensor) -> Tensor:

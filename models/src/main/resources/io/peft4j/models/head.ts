@@ -14,14 +14,15 @@
     _0 = torch.copy_(losses, torch.squeeze(torch.sub_(sums, wanted), 1))
     return p
 
-  # The losses (N), float32, and the gradient by h of their sum times scale. Also adds the gradients of the head's updates.
-  def head(self, h: Tensor, rows: Tensor, targets: Tensor, norms: List[Tensor], W: List[Tensor], b: List[Tensor], F: List[Tensor], at: List[int], s: List[float], chunk: List[int], numbers: List[float]) -> List[Tensor]:
+  # The losses (N), float32, and the gradient by h of their sum, each times its factor; factors is (N), or (1) if all have
+  # the same. Also adds the gradients of the head's updates.
+  def head(self, h: Tensor, rows: Tensor, targets: Tensor, factors: Tensor, norms: List[Tensor], W: List[Tensor], b: List[Tensor], F: List[Tensor], at: List[int], s: List[float], chunk: List[int], numbers: List[float]) -> List[Tensor]:
     h2 = torch.view(h, [-1, torch.size(h, -1)])
     x = torch.index_select(h2, 0, rows)
     n, r = (self).norm(x, norms[0], numbers[0])
     count = torch.size(x, 0)
     size = chunk[0]
-    scale = numbers[1]
+    each = torch.unsqueeze(torch.expand(factors, [count]), 1)
     none = annotate(List[Tensor], [])
     losses = torch.empty([count], dtype=6, device=ops.prim.device(h))
     for i in range(torch.floordiv(torch.sub(torch.add(count, size), 1), size)):
@@ -39,7 +40,7 @@
         z = torch.to(p[0], 6)
       g = (self).softmax_and_losses(z, target, torch.narrow(losses, 0, start, length))
       _1 = torch.scatter_add_(g, 1, target, torch.full([length, 1], -1., dtype=6, device=ops.prim.device(h)))
-      gl = torch.to(torch.mul_(g, scale), ops.prim.dtype(h))
+      gl = torch.to(torch.mul_(g, torch.narrow(each, 0, start, length)), ops.prim.dtype(h))
       dx = (self).project_backward([gl], ys, none, xi, u, W, F, at, s, none, True)
       _2 = torch.copy_(xi, dx)
     dh = torch.zeros(torch.size(h2), dtype=ops.prim.dtype(h), device=ops.prim.device(h))
@@ -61,6 +62,20 @@
       target = torch.unsqueeze(torch.narrow(targets, 0, start, length), 1)
       _0 = torch.neg(torch.squeeze(torch.gather(lp, 1, target), 1), out=torch.narrow(losses, 0, start, length))
     return losses
+
+  # What is told of the predictions (N, 4), see token_scores.ts.
+  def head_scores(self, h: Tensor, rows: Tensor, targets: Tensor, norms: List[Tensor], W: List[Tensor], b: List[Tensor], F: List[Tensor], at: List[int], s: List[float], chunk: List[int], numbers: List[float]) -> Tensor:
+    x = torch.index_select(torch.view(h, [-1, torch.size(h, -1)]), 0, rows)
+    n, r = (self).norm(x, norms[0], numbers[0])
+    count = torch.size(x, 0)
+    size = chunk[0]
+    told = torch.empty([count, 4], dtype=6, device=ops.prim.device(h))
+    for i in range(torch.floordiv(torch.sub(torch.add(count, size), 1), size)):
+      start = torch.mul(i, size)
+      length = ops.prim.min(size, torch.sub(count, start))
+      p = (self).project(torch.narrow(n, 0, start, length), W, b, F, at, s, annotate(List[Tensor], []))
+      _0 = torch.copy_(torch.narrow(told, 0, start, length), (self).token_scores(p[0], torch.narrow(targets, 0, start, length)))
+    return told
 
   # Logits (B, V), float32, of the last tokens of h (B, S, H): what comes after them.
   def last_logits(self, h: Tensor, norms: List[Tensor], W: List[Tensor], b: List[Tensor], F: List[Tensor], at: List[int], s: List[float], numbers: List[float]) -> Tensor:

@@ -15,9 +15,16 @@ import java.util.List;
  * @param mask int64 (batch, length), 1 for tokens and 0 for padding
  * @param labels int64 (batch, length)
  */
-record Batch(NDArray ids, NDArray mask, NDArray labels) implements AutoCloseable {
+public record Batch(NDArray ids, NDArray mask, NDArray labels) implements AutoCloseable {
 
-    static Batch of(NDManager owner, List<Example> examples) {
+    /**
+     * Makes a batch.
+     *
+     * @param owner the manager of the tensors
+     * @param examples its rows, one at least
+     * @return the batch; close it
+     */
+    public static Batch of(NDManager owner, List<Example> examples) {
         int length = examples.stream().mapToInt(Example::length).max().orElseThrow();
         long[] ids = new long[examples.size() * length];
         long[] mask = new long[ids.length];
@@ -36,6 +43,7 @@ record Batch(NDArray ids, NDArray mask, NDArray labels) implements AutoCloseable
                 Tensors.of(owner, labels, shape));
     }
 
+    /** Frees the tensors. */
     @Override
     public void close() {
         ids.close();

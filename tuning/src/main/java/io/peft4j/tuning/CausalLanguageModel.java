@@ -5,6 +5,8 @@ import ai.djl.ndarray.NDManager;
 import io.peft4j.models.CausalLm;
 import io.peft4j.models.MatrixProduct;
 import io.peft4j.models.StepMemory;
+import io.peft4j.models.TokenObjective;
+import io.peft4j.models.TokenScores;
 import java.util.Optional;
 
 /** This project's own decoders, seen as trainers see them. */
@@ -28,6 +30,17 @@ record CausalLanguageModel(CausalLm model) implements LanguageModel {
     @Override
     public double[] backward(NDArray ids, NDArray mask, NDArray labels, double divisor) {
         return model.backward(ids, mask, labels, divisor);
+    }
+
+    @Override
+    public TokenScores tokenScores(NDArray ids, NDArray labels) {
+        return model.tokenScores(ids, labels);
+    }
+
+    @Override
+    public TokenScores backward(
+            NDArray ids, NDArray mask, NDArray labels, TokenObjective objective, double share) {
+        return model.backward(ids, mask, labels, objective, share);
     }
 
     @Override

@@ -19,6 +19,7 @@ final class CheckpointStore {
     private final Checkpoints checkpoints;
     private final LanguageModel model;
     private final Trainable trainable;
+    private final TrainingTask task;
     private final OptimizerStep optimizerStep;
     private final Map<String, String> settings;
     private final TrainingConfig config;
@@ -27,12 +28,14 @@ final class CheckpointStore {
             Path output,
             LanguageModel model,
             Trainable trainable,
+            TrainingTask task,
             OptimizerStep optimizerStep,
             Map<String, String> settings,
             TrainingConfig config) {
         checkpoints = new Checkpoints(output);
         this.model = model;
         this.trainable = trainable;
+        this.task = task;
         this.optimizerStep = optimizerStep;
         this.settings = settings;
         this.config = config;
@@ -77,6 +80,7 @@ final class CheckpointStore {
                             step,
                             directory -> {
                                 trainable.save(directory);
+                                task.save(directory);
                                 TensorFile.save(
                                         directory.resolve(OPTIMIZER),
                                         optimizerStep.optimizer().state());
@@ -119,6 +123,7 @@ final class CheckpointStore {
         }
         ComputeRecord.restoreProduct(state.compute(), model, observer);
         trainable.load(directory);
+        task.load(directory);
         TensorFile.load(directory.resolve(OPTIMIZER), optimizerStep.optimizer().state());
         return Optional.of(new Found(directory, state));
     }

@@ -14,7 +14,7 @@ public final class DataFingerprint {
     /**
      * Hashes examples.
      *
-     * @param examples the examples, in their order
+     * @param examples the rows, in their order
      * @return 64 hexadecimal digits: what a checkpoint and a provenance call {@code data_sha256}
      */
     public static String of(List<Example> examples) {

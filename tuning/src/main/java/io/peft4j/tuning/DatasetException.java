@@ -9,7 +9,12 @@ public final class DatasetException extends IOException {
 
     private static final long serialVersionUID = 1L;
 
-    DatasetException(String message) {
+    /**
+     * Refuses a row or a file.
+     *
+     * @param message what is wrong and where
+     */
+    public DatasetException(String message) {
         super(message);
     }
 

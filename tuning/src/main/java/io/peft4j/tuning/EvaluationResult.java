@@ -1,13 +1,18 @@
 package io.peft4j.tuning;
 
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * The losses of a held-out file.
  *
  * @param rows a row per example, in file order
+ * @param metrics what else a task tells of them, by name, such as {@code rewards/margins}; where
+ *     there are any, a row's loss is the task's own, and counts as one token
  */
-public record EvaluationResult(List<Row> rows) {
+public record EvaluationResult(List<Row> rows, Map<String, Double> metrics) {
 
     /**
      * One example's share.
@@ -26,9 +31,19 @@ public record EvaluationResult(List<Row> rows) {
         }
     }
 
-    /** Copies the rows. */
+    /** Copies the rows, and the metrics in their order. */
     public EvaluationResult {
         rows = List.copyOf(rows);
+        metrics = Collections.unmodifiableMap(new LinkedHashMap<>(metrics));
+    }
+
+    /**
+     * The losses of next tokens alone.
+     *
+     * @param rows a row per example, in file order
+     */
+    public EvaluationResult(List<Row> rows) {
+        this(rows, Map.of());
     }
 
     /**

@@ -12,23 +12,34 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** Reads a file of one JSON object per line, a line at a time. Blank lines are skipped. */
-final class JsonLines {
+public final class JsonLines {
 
     static final int MAX_LINE_BYTES = 16 << 20;
     private static final int MAX_DEPTH = 16;
 
     private JsonLines() {}
 
-    interface RowConsumer {
+    /** Takes rows as they are read. */
+    public interface RowConsumer {
         /**
          * Takes one row.
          *
          * @param where the file and line, to begin a message with
+         * @param row the object of the line
+         * @throws IOException if the row cannot be used
          */
         void accept(String where, JsonObject row) throws IOException;
     }
 
-    static void read(Path file, RowConsumer consumer) throws IOException {
+    /**
+     * Reads a file.
+     *
+     * @param file the JSON Lines, UTF-8
+     * @param consumer takes the rows, in file order
+     * @throws DatasetException if a line is no JSON object; the message names file and line
+     * @throws IOException if the file cannot be read, or from the consumer
+     */
+    public static void read(Path file, RowConsumer consumer) throws IOException {
         try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16)) {
             ByteArrayOutputStream line = new ByteArrayOutputStream();
             int number = 1;

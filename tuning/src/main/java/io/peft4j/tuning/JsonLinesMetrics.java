@@ -14,8 +14,9 @@ import java.nio.file.Path;
 
 /**
  * Writes a training's numbers as JSON Lines, under the names of transformers' log history: {@code
- * step}, {@code loss}, {@code grad_norm}, {@code learning_rate}; {@code eval_loss}. A number that
- * is not finite is null. A resumed run goes on behind the last line of the steps it resumes from.
+ * step}, {@code loss}, {@code grad_norm}, {@code learning_rate}; {@code eval_loss}; and a task's
+ * own metrics, such as {@code rewards/margins} and {@code eval_rewards/margins}. A number that is
+ * not finite is null. A resumed run goes on behind the last line of the steps it resumes from.
  */
 public final class JsonLinesMetrics implements TrainingObserver {
 
@@ -63,12 +64,9 @@ public final class JsonLinesMetrics implements TrainingObserver {
     public void onStep(TrainingStep step) {
         JsonObject json = new JsonObject();
         json.addProperty("step", step.step());
-        add(json, "loss", step.loss());
-        add(json, "grad_norm", step.gradientNorm());
-        add(json, "learning_rate", step.learningRate());
+        LogHistory.of(step).forEach((name, value) -> add(json, name, value));
         json.addProperty("tokens", step.tokens());
         json.addProperty("labelled_tokens", step.labelled());
-        add(json, "tokens_per_second", step.tokensPerSecond());
         append(json);
     }
 
@@ -76,9 +74,10 @@ public final class JsonLinesMetrics implements TrainingObserver {
     public void onEvaluation(int step, EvaluationResult result, boolean best) {
         JsonObject json = new JsonObject();
         json.addProperty("step", step);
-        add(json, "eval_loss", result.loss());
-        add(json, "eval_perplexity", result.perplexity());
-        json.addProperty("eval_tokens", result.tokens());
+        LogHistory.of(result).forEach((name, value) -> add(json, name, value));
+        if (result.metrics().isEmpty()) {
+            json.addProperty("eval_tokens", result.tokens());
+        }
         json.addProperty("best", best);
         append(json);
     }

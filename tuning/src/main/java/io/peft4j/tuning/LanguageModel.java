@@ -5,6 +5,8 @@ import ai.djl.ndarray.NDManager;
 import io.peft4j.models.CausalLm;
 import io.peft4j.models.MatrixProduct;
 import io.peft4j.models.StepMemory;
+import io.peft4j.models.TokenObjective;
+import io.peft4j.models.TokenScores;
 import java.util.Optional;
 
 /** What training and evaluation need of a causal language model. */
@@ -120,5 +122,37 @@ public interface LanguageModel {
      */
     default double[] backward(NDArray ids, NDArray mask, NDArray labels, double divisor) {
         return backward(ids, labels, divisor);
+    }
+
+    /**
+     * Tells what the model says of the labelled tokens of a batch, without gradients or dropout.
+     *
+     * @param ids as in {@link #rowLosses}
+     * @param labels as in {@link #rowLosses}
+     * @return log-probabilities and more, token by token
+     * @throws UnsupportedOperationException if the model cannot
+     */
+    default TokenScores tokenScores(NDArray ids, NDArray labels) {
+        throw new UnsupportedOperationException(
+                getClass().getName() + " tells no log-probabilities of tokens");
+    }
+
+    /**
+     * Runs forward and backward of a loss of the tokens' log-probabilities, in training mode;
+     * gradients accumulate in the parameters.
+     *
+     * @param ids as in {@link #rowLosses}
+     * @param mask as in {@link #backward(NDArray, NDArray, NDArray, double)}
+     * @param labels as in {@link #rowLosses}
+     * @param objective the loss, which is asked for its slopes once
+     * @param share the share of the step that the batch has, for losses of the model itself, as on
+     *     the balance of experts
+     * @return what the objective was told
+     * @throws UnsupportedOperationException if the model cannot
+     */
+    default TokenScores backward(
+            NDArray ids, NDArray mask, NDArray labels, TokenObjective objective, double share) {
+        throw new UnsupportedOperationException(
+                getClass().getName() + " has no losses of tokens' log-probabilities");
     }
 }

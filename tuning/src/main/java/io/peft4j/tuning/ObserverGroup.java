@@ -10,7 +10,7 @@ import org.slf4j.LoggerFactory;
 /** Several observers as one, and the log for what is odd. */
 final class ObserverGroup implements TrainingObserver {
 
-    private static final Logger LOG = LoggerFactory.getLogger(SftTrainer.class);
+    private static final Logger LOG = LoggerFactory.getLogger(TaskTrainer.class);
 
     private final List<TrainingObserver> observers;
 

@@ -1,19 +1,18 @@
 package io.peft4j.tuning;
 
-import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Parameter;
 import io.peft4j.torch.TorchRuntime;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /**
- * One optimizer step: the micro-batches of an accumulation, whose loss is the mean over the
- * labelled next tokens of all of them, then clipping and AdamW.
+ * One optimizer step: the micro-batches of an accumulation, whose loss is the task's, then clipping
+ * and AdamW.
  *
  * <p>Before each micro-batch libtorch's random numbers start anew from the seed, the step and the
  * micro-batch, so that dropout is the same in a resumed run.
@@ -21,7 +20,7 @@ import java.util.Set;
 final class OptimizerStep implements AutoCloseable {
 
     private final LanguageModel model;
-    private final List<Example> examples;
+    private final TrainingTask task;
     private final TrainingConfig config;
     private final int totalSteps;
     private final RowOrder order;
@@ -34,16 +33,16 @@ final class OptimizerStep implements AutoCloseable {
     OptimizerStep(
             LanguageModel model,
             Map<String, Parameter> parameters,
-            List<Example> examples,
+            TrainingTask task,
             TrainingConfig config,
             Runnable beforeBatch) {
         this.model = model;
-        this.examples = examples;
+        this.task = task;
         this.config = config;
         this.beforeBatch = beforeBatch;
         this.parameters = new LinkedHashMap<>(parameters);
-        totalSteps = RowOrder.totalSteps(examples.size(), config);
-        order = new RowOrder(examples.stream().mapToInt(Example::length).toArray(), config);
+        totalSteps = RowOrder.totalSteps(task.rows(), config);
+        order = new RowOrder(lengths().toArray(), config);
         coverage = new GradientCoverage(parameters);
         optimizer =
                 AdamW.builder()
@@ -54,6 +53,10 @@ final class OptimizerStep implements AutoCloseable {
                                         .orElse(Map.of()))
                         .optWeightDecay(config.weightDecay())
                         .build();
+    }
+
+    private IntStream lengths() {
+        return IntStream.range(0, task.rows()).map(task::length);
     }
 
     int totalSteps() {
@@ -74,8 +77,8 @@ final class OptimizerStep implements AutoCloseable {
      * @param recorded what the run that is resumed did, if one is
      */
     CheckpointingChoice chooseCheckpointing(Optional<Boolean> recorded) {
-        int length = examples.stream().mapToInt(Example::length).max().orElse(1);
-        int rows = Math.min(config.batchSize(), examples.size());
+        int length = lengths().max().orElse(1);
+        int rows = Math.min(config.batchSize(), task.rows()) * task.sequences();
         return CheckpointingChoice.of(
                 config.gradientCheckpointing(),
                 recorded,
@@ -99,14 +102,17 @@ final class OptimizerStep implements AutoCloseable {
      */
     TrainingStep take(int step) throws NonFinite {
         long start = System.nanoTime();
-        List<Example> rows = Arrays.stream(order.rows(step)).mapToObj(examples::get).toList();
-        long labelled = rows.stream().mapToLong(Example::labelled).sum();
-        long tokens = rows.stream().mapToLong(Example::length).sum();
+        int[] rows = order.rows(step);
+        TrainingTask.Step begun = task.begin(model, rows);
+        long tokens = begun.tokens();
         double rate =
                 config.learningRate()
                         * config.schedule().factor(step, config.warmupSteps(), totalSteps);
         coverage.zero();
-        double loss = labelled == 0 ? 0 : accumulate(step, rows, labelled);
+        if (begun.labelled() > 0) {
+            accumulate(step, begun, rows.length);
+        }
+        double loss = begun.loss();
         requireFinite("loss", loss);
         Set<String> moved = new LinkedHashSet<>(coverage.covered());
         missing = parameters.keySet().stream().filter(n -> !moved.contains(n)).toList();
@@ -115,28 +121,23 @@ final class OptimizerStep implements AutoCloseable {
         optimizer.step(moved, rate);
         double seconds = Math.max(1, System.nanoTime() - start) / 1e9;
         return new TrainingStep(
-                step + 1, totalSteps, loss, rate, norm, tokens, labelled, tokens / seconds);
+                step + 1,
+                totalSteps,
+                loss,
+                rate,
+                norm,
+                tokens,
+                begun.labelled(),
+                tokens / seconds,
+                begun.metrics());
     }
 
-    private double accumulate(int step, List<Example> rows, long labelled) {
-        double sum = 0;
-        for (int first = 0; first < rows.size(); first += config.batchSize()) {
+    private void accumulate(int step, TrainingTask.Step begun, int rows) {
+        for (int first = 0; first < rows; first += config.batchSize()) {
             beforeBatch.run();
             TorchRuntime.seed(Seeds.mix(config.seed(), step, first));
-            int end = Math.min(first + config.batchSize(), rows.size());
-            try (NDManager scope = model.manager().newSubManager();
-                    Batch batch = Batch.of(scope, rows.subList(first, end))) {
-                sum +=
-                        Arrays.stream(
-                                        model.backward(
-                                                batch.ids(),
-                                                batch.mask(),
-                                                batch.labels(),
-                                                (double) labelled))
-                                .sum();
-            }
+            begun.backward(first, Math.min(first + config.batchSize(), rows));
         }
-        return sum / labelled;
     }
 
     private static void requireFinite(String what, double value) throws NonFinite {

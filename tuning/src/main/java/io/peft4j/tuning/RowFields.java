@@ -9,29 +9,60 @@ import java.util.List;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** Typed access to one row; every message begins with the file and line. A null is as absent. */
-record RowFields(String where, JsonObject json) {
+/**
+ * Typed access to one row; every message begins with the file and line. A null is as absent.
+ *
+ * @param where the file and line, as {@link JsonLines} gives it
+ * @param json the row
+ */
+public record RowFields(String where, JsonObject json) {
 
     private static final Pattern INTEGER = Pattern.compile("-?[0-9]{1,18}");
 
-    boolean has(String key) {
+    /**
+     * Tells whether a field is there.
+     *
+     * @param key its name
+     * @return whether it is there and not null
+     */
+    public boolean has(String key) {
         return json.has(key) && !json.get(key).isJsonNull();
     }
 
-    boolean isText(String key) {
+    /**
+     * Tells whether a field is a text.
+     *
+     * @param key its name
+     * @return whether it is there and a string
+     */
+    public boolean isText(String key) {
         return has(key)
                 && json.get(key).isJsonPrimitive()
                 && json.get(key).getAsJsonPrimitive().isString();
     }
 
-    String text(String key) throws DatasetException {
+    /**
+     * Reads a text.
+     *
+     * @param key the field's name
+     * @return its string
+     * @throws DatasetException if it is no string
+     */
+    public String text(String key) throws DatasetException {
         if (!isText(key)) {
             throw wrong(key, "a string", json.get(key));
         }
         return json.get(key).getAsString();
     }
 
-    long[] longs(String key) throws DatasetException {
+    /**
+     * Reads whole numbers.
+     *
+     * @param key the field's name
+     * @return its numbers
+     * @throws DatasetException if it is no list of whole numbers
+     */
+    public long[] longs(String key) throws DatasetException {
         JsonArray array = array(key, "a list of whole numbers");
         long[] values = new long[array.size()];
         for (int i = 0; i < values.length; i++) {
@@ -63,8 +94,14 @@ record RowFields(String where, JsonObject json) {
         return mask;
     }
 
-    /** Reads a conversation: role and content, or ShareGPT's from and value. */
-    List<Message> messages(String key) throws DatasetException {
+    /**
+     * Reads a conversation: role and content, or ShareGPT's from and value.
+     *
+     * @param key the field's name
+     * @return its messages, one at least
+     * @throws DatasetException if it is no such list
+     */
+    public List<Message> messages(String key) throws DatasetException {
         List<Message> messages = new ArrayList<>();
         for (JsonElement element : array(key, "a list of messages")) {
             if (!element.isJsonObject()) {
@@ -85,7 +122,13 @@ record RowFields(String where, JsonObject json) {
         return messages;
     }
 
-    DatasetException refused(String message) {
+    /**
+     * Makes an exception about this row.
+     *
+     * @param message what is wrong
+     * @return the exception, to throw
+     */
+    public DatasetException refused(String message) {
         return new DatasetException(where + message);
     }
 

@@ -1,7 +1,6 @@
 package io.peft4j.tuning;
 
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 
 /** Everything that decides the result of a run, as text by name. */
@@ -15,17 +14,12 @@ final class RunSettings {
 
     private RunSettings() {}
 
-    static Map<String, String> of(
-            Trainable trainable,
-            List<Example> train,
-            List<Example> heldOut,
-            TrainingConfig config) {
-        int totalSteps = RowOrder.totalSteps(train.size(), config);
+    static Map<String, String> of(Trainable trainable, TrainingTask task, TrainingConfig config) {
+        int totalSteps = RowOrder.totalSteps(task.rows(), config);
         Map<String, String> settings = new LinkedHashMap<>(config.fingerprint(totalSteps));
         settings.putAll(trainable.settings());
-        settings.put("data_rows", String.valueOf(train.size()));
-        settings.put("data_sha256", DataFingerprint.of(train));
-        settings.put("held_out_sha256", DataFingerprint.of(heldOut));
+        settings.put("data_rows", String.valueOf(task.rows()));
+        settings.putAll(task.settings());
         return settings;
     }
 }

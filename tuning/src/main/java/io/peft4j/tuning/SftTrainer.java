@@ -1,19 +1,10 @@
 package io.peft4j.tuning;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 
-/**
- * Supervised fine-tuning.
- *
- * <p>The output directory holds the result at its root, {@code metrics.jsonl} beside it, and the
- * checkpoints in {@code checkpoints/step-000123}. A checkpoint has the trained parameters, the
- * optimizer's state and {@code trainer_state.json}; a run that is resumed from one gives the same
- * bits as one that was never interrupted, on the same machine with the same number of threads.
- */
+/** Supervised fine-tuning. What the output directory holds, {@link TaskTrainer} tells. */
 public final class SftTrainer {
 
     private SftTrainer() {}
@@ -47,15 +38,7 @@ public final class SftTrainer {
             Path output,
             TrainingObserver... observers)
             throws IOException {
-        List<TrainingObserver> all = new ArrayList<>();
-        all.add(new JsonLinesMetrics(output.resolve("metrics.jsonl")));
-        all.addAll(List.of(observers));
-        TrainingObserver group = new ObserverGroup(all);
-        try (TrainingRun run =
-                new TrainingRun(model, trainable, train, heldOut, config, output, group)) {
-            return run.run();
-        } catch (UncheckedIOException e) { // an observer's
-            throw e.getCause();
-        }
+        return TaskTrainer.train(
+                model, trainable, new SftTask(train, heldOut), config, output, observers);
     }
 }

@@ -13,18 +13,31 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /** Named float32 tensors of a checkpoint, written and read back in place, bit for bit. */
-final class TensorFile {
+public final class TensorFile {
 
     private TensorFile() {}
 
-    static void save(Path file, Map<String, NDArray> arrays) throws IOException {
+    /**
+     * Writes a file.
+     *
+     * @param file the file; replaced as a whole
+     * @param arrays the tensors by name, float32
+     * @throws IOException if writing fails
+     */
+    public static void save(Path file, Map<String, NDArray> arrays) throws IOException {
         Map<String, TensorSource> tensors = new LinkedHashMap<>();
         arrays.forEach((name, array) -> tensors.put(name, new ArraySource(array)));
         SafetensorsWriter.write(file, tensors, SafetensorsWriter.PYTORCH);
     }
 
-    /** Fills the arrays; names and shapes must be the file's, else nothing changes. */
-    static void load(Path path, Map<String, NDArray> arrays) throws IOException {
+    /**
+     * Fills the arrays; names and shapes must be the file's, else nothing changes.
+     *
+     * @param path the file
+     * @param arrays the tensors to fill, by name
+     * @throws IOException if it cannot be read or does not fit
+     */
+    public static void load(Path path, Map<String, NDArray> arrays) throws IOException {
         try (SafetensorsFile file = SafetensorsFile.open(path);
                 GradMode off = GradMode.disabled()) {
             for (Map.Entry<String, NDArray> entry : arrays.entrySet()) {

@@ -13,9 +13,15 @@ import java.util.Optional;
  * @param tokenizer the tokenizer
  * @param endOfSequence the text of its EOS token, if it has one
  */
-record TextEncoder(Tokenizer tokenizer, Optional<String> endOfSequence) {
+public record TextEncoder(Tokenizer tokenizer, Optional<String> endOfSequence) {
 
-    static TextEncoder of(Tokenizer tokenizer) {
+    /**
+     * Wraps a tokenizer.
+     *
+     * @param tokenizer the tokenizer
+     * @return the encoder
+     */
+    public static TextEncoder of(Tokenizer tokenizer) {
         Optional<String> end =
                 tokenizer.eosId().stream()
                         .mapToObj(id -> tokenizer.decode(new long[] {id}, false))
@@ -23,15 +29,26 @@ record TextEncoder(Tokenizer tokenizer, Optional<String> endOfSequence) {
         return new TextEncoder(tokenizer, end);
     }
 
-    /** Returns the ids of a text, with the special tokens that the tokenizer adds by itself. */
-    long[] encode(String text) {
+    /**
+     * Returns the ids of a text, with the special tokens that the tokenizer adds by itself.
+     *
+     * @param text the text
+     * @return its ids
+     */
+    public long[] encode(String text) {
         return tokenizer.encode(text, true);
     }
 
     /**
      * Returns the ids of a conversation under the chat template, which places every special token.
+     *
+     * @param row whose conversation it is, for messages
+     * @param messages the conversation
+     * @param addGenerationPrompt whether the assistant's turn is begun at the end
+     * @return its ids
+     * @throws DatasetException if there is no template, or it refuses the conversation
      */
-    long[] encodeChat(RowFields row, List<Message> messages, boolean addGenerationPrompt)
+    public long[] encodeChat(RowFields row, List<Message> messages, boolean addGenerationPrompt)
             throws DatasetException {
         try {
             return tokenizer.encode(
@@ -63,8 +80,15 @@ record TextEncoder(Tokenizer tokenizer, Optional<String> endOfSequence) {
                         + " none");
     }
 
-    /** Puts the EOS token's text at the end of a text that does not end with it. */
-    String ended(RowFields row, String text) throws DatasetException {
+    /**
+     * Puts the EOS token's text at the end of a text that does not end with it.
+     *
+     * @param row whose text it is, for messages
+     * @param text the text
+     * @return the text with its end
+     * @throws DatasetException if the tokenizer has no EOS token
+     */
+    public String ended(RowFields row, String text) throws DatasetException {
         String end =
                 endOfSequence.orElseThrow(
                         () ->

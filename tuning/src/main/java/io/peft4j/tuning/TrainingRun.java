@@ -1,7 +1,6 @@
 package io.peft4j.tuning;
 
 import ai.djl.nn.Parameter;
-import ai.djl.util.Preconditions;
 import io.peft4j.tuning.TrainerState.Progress;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -27,7 +26,7 @@ final class TrainingRun implements AutoCloseable {
 
     private final LanguageModel model;
     private final Trainable trainable;
-    private final List<Example> heldOut;
+    private final TrainingTask task;
     private final TrainingConfig config;
     private final Path output;
     private final TrainingObserver observer;
@@ -46,26 +45,24 @@ final class TrainingRun implements AutoCloseable {
     TrainingRun(
             LanguageModel model,
             Trainable trainable,
-            List<Example> train,
-            List<Example> heldOut,
+            TrainingTask task,
             TrainingConfig config,
             Path output,
             TrainingObserver observer) {
-        Preconditions.checkArgument(
-                train.stream().anyMatch(example -> example.labelled() > 0),
-                "expected one labelled token to train on at least, found none");
         this.model = model;
         this.trainable = trainable;
-        this.heldOut = heldOut;
+        this.task = task;
         this.config = config;
         this.output = output;
         this.observer = observer;
         trainable.parameters().values().forEach(TrainingRun::unfreeze);
         optimizerStep =
                 new OptimizerStep(
-                        model, trainable.parameters(), train, config, TrainingRun::checkInterrupt);
-        settings = RunSettings.of(trainable, train, heldOut, config);
-        store = new CheckpointStore(output, model, trainable, optimizerStep, settings, config);
+                        model, trainable.parameters(), task, config, TrainingRun::checkInterrupt);
+        settings = RunSettings.of(trainable, task, config);
+        store =
+                new CheckpointStore(
+                        output, model, trainable, task, optimizerStep, settings, config);
     }
 
     private static void unfreeze(Parameter parameter) {
@@ -133,6 +130,7 @@ final class TrainingRun implements AutoCloseable {
             }
         }
         step++;
+        task.afterStep(step);
         loss = OptionalDouble.of(done.loss());
         tokens += done.tokens();
         double took = done.tokens() / done.tokensPerSecond();
@@ -149,7 +147,7 @@ final class TrainingRun implements AutoCloseable {
     }
 
     private boolean evaluationDue() {
-        return !heldOut.isEmpty()
+        return task.hasHeldOut()
                 && (step == optimizerStep.totalSteps()
                         || (config.evalSteps() > 0 && step % config.evalSteps() == 0));
     }
@@ -157,8 +155,7 @@ final class TrainingRun implements AutoCloseable {
     /** Evaluates, and tells whether no evaluation before was better. */
     private boolean evaluate() {
         EvaluationResult result =
-                Evaluation.evaluate(
-                        model, heldOut, config.batchSize(), TrainingRun::checkInterrupt);
+                task.evaluate(model, config.batchSize(), TrainingRun::checkInterrupt);
         if (!Double.isFinite(result.loss())) {
             throw new TrainingDivergedException(
                     step, "held-out loss", result.loss(), lastCheckpoint);
@@ -175,7 +172,7 @@ final class TrainingRun implements AutoCloseable {
 
     private void record(int steps) {
         double epochs = optimizerStep.order().epochs(steps);
-        Map<String, String> facts = TrainingFacts.of(steps, epochs, settings);
+        Map<String, String> facts = TrainingFacts.of(task.kind(), steps, epochs, settings);
         facts.putAll(figures(steps));
         trainable.record(facts);
     }
