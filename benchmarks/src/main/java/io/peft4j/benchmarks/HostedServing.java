@@ -48,8 +48,7 @@ public final class HostedServing {
         PeakMemory memory = PeakMemory.start();
         double seconds = Double.parseDouble(args[2]);
         try (NDManager manager = NDManager.newBaseManager();
-                TorchScriptBlock block =
-                        TorchScriptBlock.load(Path.of(args[0]), "model", manager);
+                TorchScriptBlock block = TorchScriptBlock.load(Path.of(args[0]), "model", manager);
                 AdaptedModel adapted = Adapters.attach(block, config())) {
             for (int i = 1; i < ADAPTERS; i++) {
                 adapted.add("a" + i, config());
@@ -97,11 +96,12 @@ public final class HostedServing {
                     () -> {
                         while (System.nanoTime() < end) {
                             try (AdapterScope scope =
-                                            adapters ? adapted.use(name) : adapted.disableAdapter();
+                                            adapters
+                                                    ? adapted.use(name)
+                                                    : adapted.disableAdapter();
                                     NDManager own = manager.newSubManager()) {
                                 adapted.block()
-                                        .forward(
-                                                new ParameterStore(own, false), inputs(own), false)
+                                        .forward(new ParameterStore(own, false), inputs(own), false)
                                         .singletonOrThrow()
                                         .toFloatArray();
                             }

@@ -133,8 +133,7 @@ public final class HostedClassifier {
             try (ZooModel<NDList, NDList> hosted = load(url);
                     AdaptedModel adapted =
                             fineTune(
-                                    hosted.getWrappedModel(),
-                                    Texts.read(data, tokenizer, train))) {
+                                    hosted.getWrappedModel(), Texts.read(data, tokenizer, train))) {
                 adapted.save(output);
             }
             try (ZooModel<NDList, NDList> again = load(url);

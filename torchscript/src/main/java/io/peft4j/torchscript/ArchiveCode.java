@@ -39,6 +39,13 @@ final class ArchiveCode {
                 code.records.put(name, text);
             }
         }
+        if (CodeReferences.deepest(code.records) > CodeReferences.MAX_DEPTH) {
+            throw new TorchScriptException(
+                    zip.file()
+                            + ": its classes and functions refer to each other more than "
+                            + CodeReferences.MAX_DEPTH
+                            + " deep, which no model does");
+        }
         return code;
     }
 

@@ -120,8 +120,7 @@ final class ArchiveModules {
         if (++tensors > MAX_TENSORS) {
             throw refused("more than " + MAX_TENSORS + " tensors");
         }
-        List<String> shared =
-                names.computeIfAbsent(memory(tensor), key -> new ArrayList<>(1));
+        List<String> shared = names.computeIfAbsent(memory(tensor), key -> new ArrayList<>(1));
         shared.add(path);
         if (shared.size() > MAX_TIED) {
             throw refused("tensor " + shared.get(0) + " has more than " + MAX_TIED + " names");

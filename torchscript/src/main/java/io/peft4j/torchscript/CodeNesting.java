@@ -40,9 +40,16 @@ final class CodeNesting {
     static int deepest(String text) {
         CodeNesting nesting = new CodeNesting(text);
         int deepest = nesting.indentation() / 2;
+        int empty = 0; // libtorch skips comments and empty lines by recursion, too
         while (deepest <= MAX_DEPTH && nesting.at < text.length()) {
-            boolean known = nesting.step(text.charAt(nesting.at));
-            int now = Math.max(nesting.level, nesting.hidden);
+            char c = text.charAt(nesting.at);
+            if (c == '\n' || c == '#') {
+                empty++;
+            } else if (c != ' ' && c != '\t') {
+                empty = 0;
+            }
+            boolean known = nesting.step(c);
+            int now = Math.max(Math.max(nesting.level, nesting.hidden), empty);
             deepest = Math.max(deepest, known ? now : MAX_DEPTH + 1);
         }
         return deepest;

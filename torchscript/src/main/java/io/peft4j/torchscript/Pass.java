@@ -39,11 +39,7 @@ final class Pass {
     private final Map<Double, NDArray> numbers = new ConcurrentHashMap<>();
     private final ReadWriteLock state = new ReentrantReadWriteLock();
 
-    Pass(
-            ScriptModule module,
-            ModuleCopies copies,
-            Surgery surgery,
-            Map<String, Parameter> byPath) {
+    Pass(ScriptModule module, ModuleCopies copies, Surgery surgery, Map<String, Parameter> byPath) {
         this.module = module;
         this.copies = copies;
         for (TorchScriptWeight weight : surgery.weights()) {
@@ -118,7 +114,9 @@ final class Pass {
         }
     }
 
-    /** DJL cannot compute with bfloat16, and ends the process where it tries to, as in a softmax. */
+    /**
+     * DJL cannot compute with bfloat16, and ends the process where it tries to, as in a softmax.
+     */
     private static NDList widened(NDManager owner, NDList outputs) {
         for (int i = 0; i < outputs.size(); i++) {
             NDArray narrow = outputs.get(i);

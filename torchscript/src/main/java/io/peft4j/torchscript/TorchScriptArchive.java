@@ -27,8 +27,7 @@ public final class TorchScriptArchive implements AutoCloseable {
             Pattern.compile(
                     "torch\\.(?:linear|addmm|matmul|mm|embedding|conv\\dd|_convolution)\\(");
     private static final Pattern PATH = Pattern.compile("[A-Za-z_0-9.]++");
-    private static final Pattern PARAMETERS =
-            Pattern.compile("(?m)^  __parameters__ = \\[(.*)]$");
+    private static final Pattern PARAMETERS = Pattern.compile("(?m)^  __parameters__ = \\[(.*)]$");
     private static final Pattern CONSTANT = Pattern.compile("CONSTANTS\\.c(\\d{1,9})\\b");
 
     private final ZipRecords zip;

@@ -108,8 +108,7 @@ class BFloat16ArchiveTest {
         }
         assertThat(out).isNotEqualTo(base);
         block.writeArchive(temporary.resolve("merged.pt"));
-        TorchScriptBlock written =
-                TorchScriptBlock.load(temporary.resolve("merged.pt"), manager);
+        TorchScriptBlock written = TorchScriptBlock.load(temporary.resolve("merged.pt"), manager);
         assertThat(run(written, false).toFloatArray()).containsExactly(merged);
     }
 

@@ -44,6 +44,9 @@ class CodeNestingTest {
             lines + "  elif x:\n    y = 1\n".repeat(n),
             "if x:\n    return x\n  ".repeat(n) + "return x",
             " ".repeat(2 * n) + "y = x",
+            "\n".repeat(n),
+            "# a comment\n".repeat(n),
+            "\n   #\n".repeat(n),
             "y = x \\\n + x",
             "y = \"",
         };

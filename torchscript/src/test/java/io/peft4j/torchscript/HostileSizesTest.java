@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
@@ -81,8 +82,7 @@ class HostileSizesTest {
                         pickle.view(pickle.storage("0", 1) + pickle.memo(7), 1, 1),
                         "b",
                         pickle.view(pickle.recall(7), 1, 1));
-        String code =
-                netCode("\"a\", \"b\", ", "    a = self.a\n    b = self.b\n    return x\n");
+        String code = netCode("\"a\", \"b\", ", "    a = self.a\n    b = self.b\n    return x\n");
         try (TorchScriptArchive archive = TorchScriptArchive.open(archive(code, data))) {
             assertThat(archive.weights().get(0).tiedTo()).containsExactly("b");
         }
@@ -121,7 +121,8 @@ class HostileSizesTest {
     void millionsOfEmptyListsAreRefused() throws IOException {
         byte[] data = pickle.whole("(" + "}".repeat(4_000_000) + "t");
         assertRefused(
-                archive(netCode("", "    return x\n"), data), "more than 2000000 lists and objects");
+                archive(netCode("", "    return x\n"), data),
+                "more than 2000000 lists and objects");
     }
 
     @Test
@@ -131,8 +132,7 @@ class HostileSizesTest {
         String strides = "(" + pickle.longNumber(1L << 20) + pickle.longNumber(1) + "t\u0089";
         String none = "(" + pickle.longNumber(0) + pickle.longNumber(0) + "t\u0089";
         byte[] data =
-                pickle.of(
-                        pickle.module("__torch__.Net"), "weight", wide.replace(strides, none));
+                pickle.of(pickle.module("__torch__.Net"), "weight", wide.replace(strides, none));
         String code =
                 netCode("\"weight\", ", "    w = self.weight\n    return torch.linear(x, w)\n");
         try (TorchScriptArchive archive = TorchScriptArchive.open(archive(code, data))) {
@@ -154,6 +154,14 @@ class HostileSizesTest {
         }
         Path file = archive(code.toString(), pickle.whole(net.append("ub").toString()));
         assertThat(assertTimeoutPreemptively(SOON, () -> open(file))).isZero();
+    }
+
+    @Test
+    void aRecordOfEmptyLinesIsRefusedWithinTheHeap() throws IOException {
+        String code = netCode("", "    return x\n") + "\n".repeat(30 << 20);
+        Path file = archive(code, pickle.of(pickle.module("__torch__.Net"), "n", "K\u0001"));
+        assertThat(Files.size(file)).isLessThan(1 << 20);
+        assertRefused(file, "nests expressions");
     }
 
     /** Both are what a class of twenty thousand letters can do to a pattern's search. */

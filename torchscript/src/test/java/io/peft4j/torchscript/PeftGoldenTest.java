@@ -43,6 +43,12 @@ class PeftGoldenTest {
         "net, '', net_dora",
         "forms, '', forms_lora",
         "forms, '', forms_dora",
+        "torch214/bert, model, bert_lora",
+        "torch214/bert, model, bert_dora",
+        "torch214/net, '', net_lora",
+        "torch214/net, '', net_dora",
+        "torch214/forms, '', forms_lora",
+        "torch214/forms, '', forms_dora",
     })
     void agreesWithPeft(String archive, String root, String name) throws Exception {
         compare(archive, root, name);
@@ -59,6 +65,8 @@ class PeftGoldenTest {
         "bert_half, bert_half_dora",
         "bert_bfloat16, bert_bfloat16_lora",
         "bert_bfloat16, bert_bfloat16_dora",
+        "torch214/bert_bfloat16, bert_bfloat16_lora",
+        "torch214/bert_bfloat16, bert_bfloat16_dora",
     })
     void isNoFartherFromFloat32ThanPeftOnHalfPrecision(String archive, String name)
             throws Exception {

@@ -12,7 +12,11 @@ final class PickleText {
     /** An object without attributes yet. */
     String module(String className) {
         int dot = className.lastIndexOf('.');
-        return "c" + className.substring(0, dot) + "\n" + className.substring(dot + 1) + "\n)\u0081";
+        return "c"
+                + className.substring(0, dot)
+                + "\n"
+                + className.substring(dot + 1)
+                + "\n)\u0081";
     }
 
     String text(String text) {
@@ -33,8 +37,7 @@ final class PickleText {
     }
 
     private static String number(long value, int bytes) {
-        byte[] all =
-                ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(value).array();
+        byte[] all = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(value).array();
         return new String(all, 0, bytes, StandardCharsets.ISO_8859_1);
     }
 

@@ -70,6 +70,14 @@ class TorchScriptArchiveTest {
 
     @ParameterizedTest
     @ValueSource(
+            strings = {"bert", "bert_bfloat16", "net", "forms", "tied_traced", "tied_scripted"})
+    void archivesOfTorch214HaveTheSameWeightsToAdapt(String name) throws IOException {
+        assertThat(weights("torch214/" + name)).isEqualTo(weights(name));
+        assertThat(updated("torch214/" + name)).isEqualTo(updated(name));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
             strings = {
                 "    y = torch.mul(weight, 2)\n    return torch.linear(x, weight, bias)\n",
                 "    return torch.linear(weight, x, bias)\n",
