@@ -35,7 +35,7 @@ class JsonLinesMetricsTest {
         assertThat(Files.readAllLines(file))
                 .containsExactly(
                         "{\"step\":1,\"loss\":1.5,\"grad_norm\":2.0,\"learning_rate\":0.5,"
-                                + "\"tokens\":10,\"labelled_tokens\":8,\"tokens_per_second\":100.0}",
+                                + "\"tokens_per_second\":100.0,\"tokens\":10,\"labelled_tokens\":8}",
                         "{\"step\":1,\"eval_loss\":1.5,\"eval_perplexity\":4.4816890703380645,"
                                 + "\"eval_tokens\":2,\"best\":true}");
     }
