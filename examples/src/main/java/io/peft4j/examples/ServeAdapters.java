@@ -180,7 +180,8 @@ public final class ServeAdapters implements AutoCloseable {
             text = handler.handle(exchange);
         } catch (IOException | TranslateException | RuntimeException e) {
             status = 400; // an adapter that is not there, files that do not fit
-            text = String.valueOf(e.getMessage()) + "\n";
+            Throwable cause = e instanceof TranslateException ? e.getCause() : null;
+            text = (cause == null ? e : cause).getMessage() + "\n";
         }
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
         exchange.getResponseHeaders().set("Content-Type", "text/plain; charset=utf-8");

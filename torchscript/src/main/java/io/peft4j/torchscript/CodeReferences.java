@@ -18,8 +18,8 @@ import java.util.regex.Pattern;
  */
 final class CodeReferences {
 
-    /** Modules lie in each other some ten deep, and their functions call each other as deep. */
-    static final int MAX_DEPTH = 200;
+    /** Models have some twenty; with a stack of 1 MB, libtorch ends the process before 200. */
+    static final int MAX_DEPTH = 100;
 
     private static final Pattern HEAD = Pattern.compile("(?m)^(?:(?:class|def) (\\w++)|\\S)");
     private static final Pattern METHOD = Pattern.compile("(?m)^  def (\\w++)\\(");

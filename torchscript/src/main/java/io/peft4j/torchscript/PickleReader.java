@@ -27,7 +27,7 @@ final class PickleReader {
     private static final int MAX_OPERATIONS = 5_000_000;
 
     /** Each takes a hundred bytes for one of the pickle. */
-    private static final int MAX_CONTAINERS = 2_000_000;
+    private static final int MAX_CONTAINERS = 1_000_000;
 
     private static final Pattern CLASS = Pattern.compile("__torch__(?:\\.\\w++)++");
     private static final Pattern HARMLESS =

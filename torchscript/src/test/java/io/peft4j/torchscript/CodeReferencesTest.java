@@ -86,7 +86,7 @@ class CodeReferencesTest {
     void noArchiveOfTorchComesNearTheLimit(String name) throws IOException {
         try (TorchScriptArchive archive = TorchScriptArchive.open(PeftGolden.archive(name))) {
             assertThat(CodeReferences.deepest(archive.code().records()))
-                    .isBetween(2, CodeReferences.MAX_DEPTH / 8);
+                    .isBetween(2, CodeReferences.MAX_DEPTH / 4);
         }
     }
 }
