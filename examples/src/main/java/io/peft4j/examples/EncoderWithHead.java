@@ -9,9 +9,9 @@ import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Block;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterStore;
-import ai.djl.training.initializer.Initializer;
 import ai.djl.util.PairList;
 import io.peft4j.torch.BFloat16;
+import java.util.Random;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,12 +33,24 @@ public final class EncoderWithHead extends AbstractBlock {
         this.hidden = hidden;
         this.encoder = addChildBlock("bert", encoder);
         head = addChildBlock("classifier", Linear.builder().setUnits(classes).build());
-        // the same base each time, as the saved adapter expects
-        head.setInitializer(Initializer.ZEROS, parameter -> true);
+        head.setInitializer(EncoderWithHead::firstValues, parameter -> true);
     }
 
     /**
-     * Asks an encoder for the length of its pooled output, and puts a head on it, of zeros.
+     * The same base each time, as the saved adapter expects. With zeros the first gradients would
+     * add up to 0, which DJL's Trainer takes for a backward that was forgotten.
+     */
+    private static NDArray firstValues(NDManager manager, Shape shape, DataType type) {
+        Random random = new Random(0);
+        float[] values = new float[Math.toIntExact(shape.size())];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = 0.02f * (float) random.nextGaussian();
+        }
+        return manager.create(values, shape).toType(type, false);
+    }
+
+    /**
+     * Asks an encoder for the length of its pooled output, and puts a head on it.
      *
      * @param encoder takes ids and mask, gives the states and their pooled output
      * @param classes how many there are
