@@ -170,6 +170,7 @@ final class EnginePass implements AutoCloseable {
                     h = forward.takeOutput();
                 }
             }
+            pass.freeSpare();
             return backward(pass, h, kept, labels, scale, chunk);
         } finally {
             h.close();
@@ -271,6 +272,7 @@ final class EnginePass implements AutoCloseable {
                 return;
             }
             try (StagePass.Forward again = stage.forward(pass, input, true)) {
+                pass.freeSpare();
                 again.takeOutput().close(); // a stage of several leaves it to its caller
                 again.backward(input, dh, needInput);
             }
