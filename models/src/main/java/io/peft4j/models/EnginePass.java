@@ -192,6 +192,7 @@ final class EnginePass implements AutoCloseable {
                     h = forward.takeOutput();
                 }
             }
+            pass.freeSpare();
             return backward(pass, h, kept, labels, factors, chunk);
         } finally {
             h.close();
@@ -303,6 +304,7 @@ final class EnginePass implements AutoCloseable {
                 return;
             }
             try (StagePass.Forward again = stage.forward(pass, input, true)) {
+                pass.freeSpare();
                 again.takeOutput().close(); // a stage of several leaves it to its caller
                 again.backward(input, dh, needInput);
             }

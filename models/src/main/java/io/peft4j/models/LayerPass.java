@@ -15,7 +15,7 @@ final class LayerPass implements AutoCloseable {
 
     private static final TorchValue YES = TorchValue.of(true);
     private static final TorchValue NO = TorchValue.of(false);
-    private static final TorchValue NONE = TorchValue.of(List.<NDArray>of());
+    static final TorchValue NONE = TorchValue.of(List.<NDArray>of());
 
     /** A mask of a window, for a number of key-value heads. */
     private record MaskKey(int heads, int window) {}
@@ -29,6 +29,8 @@ final class LayerPass implements AutoCloseable {
     private final @Nullable NDArray routed;
     private @Nullable TorchValue sentTokens;
     private @Nullable RouterBalance balance;
+    private @Nullable TorchValue spare;
+    private long spareWidth;
     private final Map<MaskKey, TorchValue> folded = new HashMap<>();
     private final Map<LayerShape, TorchValue> dims = new HashMap<>();
 
@@ -127,6 +129,35 @@ final class LayerPass implements AutoCloseable {
         return sent;
     }
 
+    /**
+     * Returns memory for what a layer makes on the way, as a list of one: were it taken and freed
+     * in each, what is kept of the next would be put there, and leave holes.
+     *
+     * @param h is of the same type
+     * @param width how many elements it has for a token, at least
+     */
+    TorchValue spare(TorchValue h, long width) {
+        TorchValue known = spare;
+        if (known != null && spareWidth >= width) {
+            return known;
+        }
+        freeSpare();
+        try (TorchValue size = TorchValue.ofLongs(tokens * width)) {
+            TorchValue made = kernels.infer("spare", h, size);
+            spare = made;
+            spareWidth = width;
+            return made;
+        }
+    }
+
+    /** Frees that memory, when all layers are computed. */
+    void freeSpare() {
+        if (spare != null) {
+            spare.close();
+            spare = null;
+        }
+    }
+
     /** Has the loss that keeps routers balanced take part in backward. */
     void balanceRouters(RouterBalance count) {
         balance = count;
@@ -140,6 +171,7 @@ final class LayerPass implements AutoCloseable {
     @Override
     public void close() {
         table.close();
+        freeSpare();
         if (sentTokens != null) {
             sentTokens.close();
         }

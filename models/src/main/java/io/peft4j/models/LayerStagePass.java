@@ -39,6 +39,8 @@ final class LayerStagePass implements StagePass {
                         pass.mask(attention.layer()),
                         pass.cache(attention.number()),
                         pass.dims(attention));
+            } else {
+                call.add(save ? pass.spare(h, linears.width(1)) : LayerPass.NONE);
             }
             call.add(stage.numbers(), LayerPass.flag(save));
             return new Computed(pass, call.infer(stage.kernel()));

@@ -37,6 +37,11 @@ final class PassLinears implements AutoCloseable {
         return updates.get(group).trained();
     }
 
+    /** Returns the width of a group's input. */
+    long width(int group) {
+        return linears.width(group);
+    }
+
     TorchValue norms() {
         return base.norms();
     }

@@ -11,6 +11,10 @@
     y, _0 = (self).norm(x, norms[0], numbers[0])
     return y
 
+  # Memory for as many elements of h's type.
+  def spare(self, h: Tensor, dims: List[int]) -> List[Tensor]:
+    return [torch.empty([dims[0]], dtype=ops.prim.dtype(h), device=ops.prim.device(h))]
+
   # The trained tensors that hold no gradient yet.
   def bare(self, leaves: List[Tensor]) -> List[Tensor]:
     all = annotate(List[Tensor], [])

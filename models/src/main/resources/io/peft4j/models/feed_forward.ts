@@ -13,12 +13,16 @@
     return (gate, up)
 
   # down(c silu(gate) up) of x (T, H). c is one weight per token (T, 1), or none: a down without a bias gives c times what
-  # it would give, and the gradient by c needs no result. Returns the result, and what backward needs: u2, then how
-  # project1 and project2 end, ys1 with the former.
-  def gated(self, x: Tensor, c: List[Tensor], W1: List[Tensor], b1: List[Tensor], F1: List[Tensor], at1: List[int], s1: List[float], K1: List[Tensor], W2: List[Tensor], b2: List[Tensor], F2: List[Tensor], at2: List[int], s2: List[float], K2: List[Tensor]) -> List[Tensor]:
+  # it would give, and the gradient by c needs no result. spare is memory for T F elements or more, or none. Returns the
+  # result, and what backward needs: u2, then how project1 and project2 end, ys1 with the former.
+  def gated(self, x: Tensor, c: List[Tensor], spare: List[Tensor], W1: List[Tensor], b1: List[Tensor], F1: List[Tensor], at1: List[int], s1: List[float], K1: List[Tensor], W2: List[Tensor], b2: List[Tensor], F2: List[Tensor], at2: List[int], s2: List[float], K2: List[Tensor]) -> List[Tensor]:
     p1 = (self).project(x, W1, b1, F1, at1, s1, K1)
     gate, up = (self).gate_up(p1, torch.len(W1))
-    a = torch.mul_(torch.silu(gate), up)
+    if torch.gt(torch.len(spare), 0):
+      a = torch.silu(gate, out=torch.view(torch.narrow(spare[0], 0, 0, torch.numel(gate)), torch.size(gate)))
+    else:
+      a = torch.silu(gate)
+    a = torch.mul_(a, up)
     if torch.gt(torch.len(c), 0):
       a = torch.mul_(a, c[0])
     else:
@@ -70,10 +74,10 @@
     return (dx, dc)
 
   # Returns the result, and what backward needs: r, y of a down with a gain, what `gated` returned behind its result.
-  def feed_forward(self, h: Tensor, norms: List[Tensor], W1: List[Tensor], b1: List[Tensor], F1: List[Tensor], at1: List[int], s1: List[float], K1: List[Tensor], W2: List[Tensor], b2: List[Tensor], F2: List[Tensor], at2: List[int], s2: List[float], K2: List[Tensor], numbers: List[float], save: bool) -> List[Tensor]:
+  def feed_forward(self, h: Tensor, norms: List[Tensor], W1: List[Tensor], b1: List[Tensor], F1: List[Tensor], at1: List[int], s1: List[float], K1: List[Tensor], W2: List[Tensor], b2: List[Tensor], F2: List[Tensor], at2: List[int], s2: List[float], K2: List[Tensor], spare: List[Tensor], numbers: List[float], save: bool) -> List[Tensor]:
     h2 = torch.view(h, [-1, torch.size(h, -1)])
     n, r = (self).norm(h2, norms[0], numbers[0])
-    g = (self).gated(n, annotate(List[Tensor], []), W1, b1, F1, at1, s1, K1, W2, b2, F2, at2, s2, K2)
+    g = (self).gated(n, annotate(List[Tensor], []), spare, W1, b1, F1, at1, s1, K1, W2, b2, F2, at2, s2, K2)
     if torch.__and__((self).has_gain(F2), save):
       y = g[0]
       result = torch.add(y, h2)

@@ -50,7 +50,7 @@
   def expert(self, routed: List[Tensor], part: List[int], W1: List[Tensor], b1: List[Tensor], F1: List[Tensor], at1: List[int], s1: List[float], K1: List[Tensor], W2: List[Tensor], b2: List[Tensor], F2: List[Tensor], at2: List[int], s2: List[float], K2: List[Tensor], save: bool) -> List[Tensor]:
     rows = torch.narrow(routed[8], 0, part[0], part[1])
     c = [torch.narrow(routed[7], 0, part[0], part[1])]
-    g = (self).gated(torch.index_select(routed[0], 0, rows), c, W1, b1, F1, at1, s1, K1, W2, b2, F2, at2, s2, K2)
+    g = (self).gated(torch.index_select(routed[0], 0, rows), c, annotate(List[Tensor], []), W1, b1, F1, at1, s1, K1, W2, b2, F2, at2, s2, K2)
     _0 = torch.index_add_(routed[1], 0, rows, g[0])
     saved = annotate(List[Tensor], [])
     if save:

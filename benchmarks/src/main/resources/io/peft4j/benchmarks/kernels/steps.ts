@@ -18,5 +18,5 @@
   # The gradient by h.
   def feed_forward_step(self, h: Tensor, dh: Tensor, norms: List[Tensor], W1: List[Tensor], b1: List[Tensor], F1: List[Tensor], at1: List[int], s1: List[float], W2: List[Tensor], b2: List[Tensor], F2: List[Tensor], at2: List[int], s2: List[float], numbers: List[float]) -> Tensor:
     K = (self).no_masks()
-    saved = (self).feed_forward(h, norms, W1, b1, F1, at1, s1, K, W2, b2, F2, at2, s2, K, numbers, True)
+    saved = (self).feed_forward(h, norms, W1, b1, F1, at1, s1, K, W2, b2, F2, at2, s2, K, K, numbers, True)
     return (self).feed_forward_backward(torch.clone(dh), h, saved, norms, W1, b1, F1, at1, s1, K, W2, b2, F2, at2, s2, K, numbers, True)
