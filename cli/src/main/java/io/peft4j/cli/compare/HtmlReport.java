@@ -109,13 +109,20 @@ public final class HtmlReport {
 
     /** How to look closer at the variant of the lowest mean, by its first run. */
     private String commands(VariantResult row) {
-        String saved = row.runs().get(0).directory().toString();
-        String eval = "./peft4j eval --data " + comparison.evalData() + " --model ";
+        String saved = word(row.runs().get(0).directory().toString());
+        String eval = "./peft4j eval --data " + word(comparison.evalData()) + " --model ";
         if (row.variant().method().equals(Grid.FULL)) {
             return eval + saved + "\n";
         }
-        String both = comparison.model() + " --adapter " + saved;
+        String both = word(comparison.model()) + " --adapter " + saved;
         return eval + both + "\n./peft4j merge --model " + both + " --output merged\n";
+    }
+
+    /** As a shell takes it. */
+    private static String word(String text) {
+        return text.matches("[A-Za-z0-9_@%+=:,./-]+")
+                ? text
+                : "'" + text.replace("'", "'\\''") + "'";
     }
 
     private String facts() {

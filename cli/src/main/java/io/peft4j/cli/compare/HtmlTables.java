@@ -22,8 +22,8 @@ final class HtmlTables {
                 open(
                         "Held-out loss",
                         spread
-                                ? List.of("adapter", "parameters", "mean after", "range after")
-                                : List.of("adapter", "parameters", "before", "after"));
+                                ? List.of("variant", "parameters", "mean after", "range after")
+                                : List.of("variant", "parameters", "before", "after"));
         for (VariantResult row : rows) {
             boolean best = verdict.best().filter(row::equals).isPresent();
             Spread after = row.lossAfter();
@@ -55,7 +55,7 @@ final class HtmlTables {
 
     static String costs(List<VariantResult> rows) {
         StringBuilder html =
-                open("Time and memory", List.of("adapter", "seconds", "peak MB", "merge"));
+                open("Time and memory", List.of("variant", "seconds", "peak MB", "merge"));
         for (VariantResult row : rows) {
             html.append("<tr><th scope=\"row\">").append(escape(row.label())).append("</th>");
             double seconds = row.spread(RunResult::trainSeconds).mean();

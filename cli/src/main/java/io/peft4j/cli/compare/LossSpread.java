@@ -28,8 +28,8 @@ public final class LossSpread {
                 .setDefaultSeriesRenderStyle(XYSeriesRenderStyle.Scatter)
                 .setXAxisMin(-0.5)
                 .setXAxisMax(variants.size() - 0.5)
-                .setXAxisTicksVisible(false)
-                .setLegendVisible(true);
+                .setXAxisTicksVisible(false);
+        chart.getStyler().setPlotGridVerticalLinesVisible(false);
         for (int i = 0; i < variants.size(); i++) {
             List<Double> losses =
                     variants.get(i).runs().stream()
