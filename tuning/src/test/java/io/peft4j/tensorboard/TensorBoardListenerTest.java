@@ -7,6 +7,8 @@ import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Activation;
+import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.EasyTrain;
@@ -49,7 +51,12 @@ class TensorBoardListenerTest {
 
     private List<Point> train(boolean validate) throws Exception {
         try (Model model = Model.newInstance("linear")) {
-            model.setBlock(Linear.builder().setUnits(2).build());
+            // by one layer alone, gradients of a softmax sum to the zero that DJL refuses
+            model.setBlock(
+                    new SequentialBlock()
+                            .add(Linear.builder().setUnits(4).build())
+                            .add(Activation::tanh)
+                            .add(Linear.builder().setUnits(2).build()));
             ArrayDataset data = data(model.getNDManager());
             DefaultTrainingConfig config =
                     new DefaultTrainingConfig(Loss.softmaxCrossEntropyLoss())
