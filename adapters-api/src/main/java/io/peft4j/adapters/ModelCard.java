@@ -42,8 +42,10 @@ public final class ModelCard {
                     "auto_mapping",
                     "base_model_name_or_path",
                     "inference_mode",
+                    "megatron_core",
                     "peft_type",
                     "peft_version",
+                    "qalora_group_size",
                     "revision",
                     "task_type");
 

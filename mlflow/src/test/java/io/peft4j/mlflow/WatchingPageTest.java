@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ai.djl.Model;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Activation;
+import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.EasyTrain;
@@ -91,7 +93,12 @@ class WatchingPageTest {
     void aTrainingOfDjlsTrainer() throws Exception {
         try (Model model = Model.newInstance("classifier")) {
             NDManager manager = model.getNDManager();
-            model.setBlock(Linear.builder().setUnits(2).build());
+            // by one layer alone, gradients of a softmax sum to the zero that DJL refuses
+            model.setBlock(
+                    new SequentialBlock()
+                            .add(Linear.builder().setUnits(4).build())
+                            .add(Activation::tanh)
+                            .add(Linear.builder().setUnits(2).build()));
             ArrayDataset data =
                     new ArrayDataset.Builder()
                             .setData(manager.ones(new Shape(4, 3)))
