@@ -189,6 +189,11 @@ final class TrainingProgress implements TrainingObserver, AutoCloseable {
     }
 
     @Override
+    public void onNote(String message) {
+        say(message);
+    }
+
+    @Override
     public void onWarning(String message) {
         say("warning: " + message);
     }

@@ -50,6 +50,7 @@ final class DpoCommandTest {
                 run(output, "--method", method, "--eval-data", DATA, "--epochs", 3, "--json");
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(run.json().get("steps").getAsInt()).isEqualTo(12);
+        assertThat(run.err()).contains("dpo: the reference is the base model: the adapter is new");
         assertThat(line(output, 0).get("loss").getAsDouble())
                 .isBetween(Math.log(2) - 1e-4, Math.log(2) + 1e-4);
         JsonObject held = line(output, -1);
@@ -69,7 +70,9 @@ final class DpoCommandTest {
         Path output = directory.resolve("out");
         CommandRun run = run(output, "--sft-first", "--max-steps", 3);
         assertThat(run.code()).as(run.err()).isZero();
-        assertThat(run.err()).contains("sft: step 3/3", "dpo: step 3/3");
+        assertThat(run.err())
+                .contains("sft: step 3/3", "dpo: step 3/3")
+                .contains("dpo: the reference is a frozen copy of the adapter");
         assertThat(run.out()).startsWith("wrote " + output + ": 3 steps, last training loss ");
         assertThat(Provenance.read(output.resolve("sft")).orElseThrow().get("training.kind"))
                 .contains("sft");

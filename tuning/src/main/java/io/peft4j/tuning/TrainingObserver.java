@@ -65,6 +65,13 @@ public interface TrainingObserver {
     default void onMissingGradients(List<String> names) {}
 
     /**
+     * A task has chosen something that its user may want to know; may come before {@link #onStart}.
+     *
+     * @param message what, in one line
+     */
+    default void onNote(String message) {}
+
+    /**
      * Something is odd but does not end the training.
      *
      * @param message what, in one line

@@ -59,7 +59,9 @@ public final class DpoTrainer {
             throws IOException {
         Preconditions.checkArgument(!train.isEmpty(), "expected one pair at least, found none");
         try (Reference reference = Reference.of(policy.model(), dpo.sync().isPresent())) {
-            LOG.info("the reference is {}", reference.describe());
+            String note = "the reference is " + reference.describe();
+            LOG.info("{}", note);
+            List.of(observers).forEach(observer -> observer.onNote(note));
             PairBatches pairs = new PairBatches(train);
             PairBatches others = new PairBatches(heldOut);
             LogProbabilities scores = null;
