@@ -29,8 +29,8 @@ public final class LogHistory {
      * Names an evaluation's numbers.
      *
      * @param result the evaluation
-     * @return {@code eval_loss}; and {@code eval_perplexity}, or the task's own metrics behind {@code
-     *     eval_}
+     * @return {@code eval_loss}; and {@code eval_perplexity}, or the task's own metrics behind
+     *     {@code eval_}
      */
     public static Map<String, Double> of(EvaluationResult result) {
         Map<String, Double> numbers = new LinkedHashMap<>();
