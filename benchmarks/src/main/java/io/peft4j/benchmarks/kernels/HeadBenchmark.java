@@ -43,11 +43,13 @@ public class HeadBenchmark extends KernelBenchmark {
         long[] wanted = new SplittableRandom(3).longs(tokens, 0, vocabulary).toArray();
         targets = Tensors.of(manager(), wanted, new Shape(tokens));
         long[] all = LongStream.range(0, tokens).toArray();
+        NDArray mean = Tensors.of(manager(), new float[] {1f / tokens}, new Shape(1));
         arguments =
                 new TorchValue[] {
                     keep(TorchValue.of(h)),
                     keep(TorchValue.of(Tensors.of(manager(), all, new Shape(tokens)))),
                     keep(TorchValue.of(targets)),
+                    keep(TorchValue.of(mean)),
                     list(norm),
                     list(weight),
                     list(nothing()),
@@ -55,7 +57,7 @@ public class HeadBenchmark extends KernelBenchmark {
                     keep(TorchValue.ofLongs()),
                     keep(TorchValue.ofDoubles()),
                     keep(TorchValue.ofLongs(chunk)),
-                    keep(TorchValue.ofDoubles(EPSILON, 1.0 / tokens))
+                    keep(TorchValue.ofDoubles(EPSILON))
                 };
     }
 

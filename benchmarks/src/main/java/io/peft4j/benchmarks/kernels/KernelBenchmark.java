@@ -128,6 +128,7 @@ public abstract class KernelBenchmark {
                 "/io/peft4j/models/prepared.ts",
                 "/io/peft4j/models/attention.ts",
                 "/io/peft4j/models/feed_forward.ts",
+                "/io/peft4j/models/token_scores.ts",
                 "/io/peft4j/models/head.ts",
                 "/io/peft4j/tuning/optimizer.ts",
                 "steps.ts");
