@@ -29,7 +29,8 @@ class NotebooksTest {
 
     private static final Pattern MACHINE =
             Pattern.compile(
-                    "(?<![\\w.])/(home|root|Users|tmp|var|work|opt|private)/|\\b[A-Z]:\\\\\\\\|file:/");
+                    "(?<![\\w.])/(home|root|Users|tmp|var|work|opt|private)/"
+                            + "|\\b[A-Z]:\\\\\\\\|file:/");
 
     /** As the kernel's init script has them. */
     private static final List<String> PREDECLARED =
