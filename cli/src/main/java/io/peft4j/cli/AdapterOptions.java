@@ -107,9 +107,11 @@ final class AdapterOptions {
                 targetSet
                         .map(AdapterOptions::parseTargets)
                         .orElseGet(() -> TargetModules.of(defaultTargets.toArray(new String[0])));
-        return method.equals("dora")
-                ? fill(DoraConfig.builder(), rank, targets, baseModel).build()
-                : fill(LoraConfig.builder(), rank, targets, baseModel).build();
+        return switch (method) {
+            case "lora" -> fill(LoraConfig.builder(), rank, targets, baseModel).build();
+            case "dora" -> fill(DoraConfig.builder(), rank, targets, baseModel).build();
+            default -> throw new IllegalArgumentException(method + " has no low-rank pair");
+        };
     }
 
     /**

@@ -49,7 +49,7 @@ final class GridOptions {
      * @param spec the command, which knows what was given
      */
     void check(CommandSpec spec) {
-        methods.forEach(method -> Methods.check("--methods", method, true));
+        methods.forEach(method -> Methods.check("--methods", method, Methods.COMPARED));
         ranks.forEach(rank -> Checks.between("--ranks", rank, 1, 4096));
         Checks.distinct("--methods", methods);
         Checks.distinct("--ranks", ranks);

@@ -44,7 +44,7 @@ final class MethodOptions {
 
     void check() {
         if (method != null) {
-            Methods.check("--method", method, true);
+            Methods.check("--method", method, Methods.TRAINED);
         }
         if (rank != null) {
             Checks.between("--rank", rank, 1, 4096);

@@ -8,24 +8,25 @@ final class Methods {
     static final String FULL = "full";
     static final String IA3 = "ia3";
 
-    /** Those that have a rank, which compare varies. */
-    static final List<String> ADAPTERS = List.of("lora", "dora");
+    /** What train takes. */
+    static final List<String> TRAINED = List.of("lora", "dora", IA3, FULL);
 
-    private static final List<String> TRAINED = List.of("lora", "dora", IA3, FULL);
+    /** What compare takes. */
+    static final List<String> COMPARED = List.of("lora", "dora", FULL);
 
     private Methods() {}
 
     /**
      * Checks a flag's value.
      *
-     * @param training whether the flag is train's, which takes methods without a rank too
+     * @param known the methods that the flag takes
      */
-    static void check(String flag, String method, boolean training) {
-        if (!(training ? TRAINED : ADAPTERS).contains(method)) {
+    static void check(String flag, String method, List<String> known) {
+        if (!known.contains(method)) {
             throw new UsageException(
                     flag
-                            + " must be "
-                            + (training ? "lora, dora, ia3 or full" : "lora or dora")
+                            + " must be of "
+                            + String.join(", ", known)
                             + ", but is \""
                             + method
                             + "\"");

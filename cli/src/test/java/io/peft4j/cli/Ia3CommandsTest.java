@@ -158,4 +158,13 @@ final class Ia3CommandsTest {
         assertThat(run.code()).isEqualTo(2);
         assertThat(run.err()).contains("--rank cannot be given").contains("is of ia3");
     }
+
+    @Test
+    void compareRefusesAMethodThatHasNoRankToVary() {
+        CommandRun run =
+                CommandRun.of(
+                        "compare", "--methods", "lora,ia3", "--output", directory.resolve("c"));
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.err()).contains("--methods must be of lora, dora, full, but is \"ia3\"");
+    }
 }

@@ -30,7 +30,7 @@ final class UsageTest {
                     --dropout 1              | --dropout must be at least 0 and below 1, but is 1.0
                     --dropout NaN            | --dropout must be at least 0 and below 1, but is NaN
                     --alpha Infinity         | --alpha must be a finite number, but is Infinity
-                    --method foo             | --method must be lora, dora, ia3 or full, but is "foo"
+                    --method foo             | --method must be of lora, dora, ia3, full, but is "foo"
                     --init best              | --init must be default, gaussian, orthogonal, pissa or olora, but is "best"
                     --target-modules a,,b    | --target-modules: target modules "a,,b": a name between the commas is empty
                     --target-modules re:(    | --target-modules: expected a regular expression
