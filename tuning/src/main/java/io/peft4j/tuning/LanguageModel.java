@@ -3,6 +3,8 @@ package io.peft4j.tuning;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.peft4j.models.CausalLm;
+import io.peft4j.models.HeadObjective;
+import io.peft4j.models.HeadScores;
 import io.peft4j.models.MatrixProduct;
 import io.peft4j.models.StepMemory;
 import io.peft4j.models.TokenObjective;
@@ -154,5 +156,37 @@ public interface LanguageModel {
             NDArray ids, NDArray mask, NDArray labels, TokenObjective objective, double share) {
         throw new UnsupportedOperationException(
                 getClass().getName() + " has no losses of tokens' log-probabilities");
+    }
+
+    /**
+     * Tells what the model's score head says of some tokens of a batch, without gradients or
+     * dropout.
+     *
+     * @param ids as in {@link #rowLosses}
+     * @param wanted int64 (batch, length), 1 for the tokens to score and 0 for others
+     * @return a score for each of them
+     * @throws UnsupportedOperationException if the model cannot have such a head
+     * @throws IllegalStateException if it has none
+     */
+    default HeadScores headScores(NDArray ids, NDArray wanted) {
+        throw new UnsupportedOperationException(getClass().getName() + " has no score head");
+    }
+
+    /**
+     * Runs forward and backward of a loss of the score head's outputs, in training mode; gradients
+     * accumulate in the parameters.
+     *
+     * @param ids as in {@link #rowLosses}
+     * @param mask as in {@link #backward(NDArray, NDArray, NDArray, double)}
+     * @param wanted as in {@link #headScores}
+     * @param objective the loss, which is asked for its slopes once
+     * @param share as in {@link #backward(NDArray, NDArray, NDArray, TokenObjective, double)}
+     * @return what the objective was told
+     * @throws UnsupportedOperationException if the model cannot have such a head
+     * @throws IllegalStateException if it has none
+     */
+    default HeadScores backwardFromHead(
+            NDArray ids, NDArray mask, NDArray wanted, HeadObjective objective, double share) {
+        throw new UnsupportedOperationException(getClass().getName() + " has no score head");
     }
 }

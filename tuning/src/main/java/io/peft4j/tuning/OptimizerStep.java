@@ -11,11 +11,11 @@ import java.util.Set;
 import java.util.stream.IntStream;
 
 /**
- * One optimizer step: the micro-batches of an accumulation, whose loss is the task's, then clipping
- * and AdamW.
+ * One step: for each of its updates the micro-batches of an accumulation, whose loss is the task's,
+ * then clipping and AdamW.
  *
- * <p>Before each micro-batch libtorch's random numbers start anew from the seed, the step and the
- * micro-batch, so that dropout is the same in a resumed run.
+ * <p>Before each micro-batch libtorch's random numbers start anew from the seed, the step, the
+ * update and the micro-batch, so that dropout is the same in a resumed run.
  */
 final class OptimizerStep implements AutoCloseable {
 
@@ -98,45 +98,79 @@ final class OptimizerStep implements AutoCloseable {
      * Takes a step.
      *
      * @param step counted from 0
-     * @throws NonFinite if loss or gradient is not finite; the parameters are as before
+     * @throws NonFinite if loss or gradient is not finite; the parameters are as before the update
+     *     that it was found in
      */
     TrainingStep take(int step) throws NonFinite {
         long start = System.nanoTime();
         int[] rows = order.rows(step);
-        TrainingTask.Step begun = task.begin(model, rows);
-        long tokens = begun.tokens();
+        TrainingTask.Step begun = task.begin(model, step, rows, beforeBatch);
         double rate =
                 config.learningRate()
                         * config.schedule().factor(step, config.warmupSteps(), totalSteps);
-        coverage.zero();
-        if (begun.labelled() > 0) {
-            accumulate(step, begun, rows.length);
+        List<TrainingTask.Update> updates = begun.updates();
+        Set<String> covered = new LinkedHashSet<>();
+        double norms = 0;
+        for (int i = 0; i < updates.size(); i++) {
+            norms += update(new Place(step, i), begun, updates.get(i), rate, covered);
         }
-        double loss = begun.loss();
-        requireFinite("loss", loss);
-        Set<String> moved = new LinkedHashSet<>(coverage.covered());
-        missing = parameters.keySet().stream().filter(n -> !moved.contains(n)).toList();
-        double norm = GradientClipping.clip(parameters.values(), config.maxGradNorm());
-        requireFinite("gradient norm", norm);
-        optimizer.step(moved, rate);
+        missing = parameters.keySet().stream().filter(n -> !covered.contains(n)).toList();
         double seconds = Math.max(1, System.nanoTime() - start) / 1e9;
         return new TrainingStep(
                 step + 1,
                 totalSteps,
-                loss,
+                begun.loss(),
                 rate,
-                norm,
-                tokens,
+                norms / updates.size(),
+                begun.tokens(),
                 begun.labelled(),
-                tokens / seconds,
+                begun.tokens() / seconds,
                 begun.metrics());
     }
 
-    private void accumulate(int step, TrainingTask.Step begun, int rows) {
+    /** Moves the parameters once, and returns the norm of the gradient. */
+    private double update(
+            Place place,
+            TrainingTask.Step begun,
+            TrainingTask.Update update,
+            double rate,
+            Set<String> covered)
+            throws NonFinite {
+        coverage.zero();
+        if (begun.labelled() > 0) {
+            accumulate(place, update);
+        }
+        requireFinite("loss", begun.loss());
+        Set<String> moved = new LinkedHashSet<>(coverage.covered());
+        covered.addAll(moved);
+        double norm = GradientClipping.clip(parameters.values(), config.maxGradNorm());
+        requireFinite("gradient norm", norm);
+        optimizer.step(moved, rate);
+        return norm;
+    }
+
+    private void accumulate(Place place, TrainingTask.Update update) {
+        int rows = update.rows();
         for (int first = 0; first < rows; first += config.batchSize()) {
             beforeBatch.run();
-            TorchRuntime.seed(Seeds.mix(config.seed(), step, first));
-            begun.backward(first, Math.min(first + config.batchSize(), rows));
+            TorchRuntime.seed(place.seed(config.seed(), first));
+            update.backward(first, Math.min(first + config.batchSize(), rows));
+        }
+    }
+
+    /**
+     * An update's place in a run.
+     *
+     * @param step from 0
+     * @param update from 0
+     */
+    private record Place(int step, int update) {
+
+        /** Returns the seed of a micro-batch. */
+        long seed(long run, int firstRow) {
+            return update == 0
+                    ? Seeds.mix(run, step, firstRow)
+                    : Seeds.mix(run, step, firstRow, update);
         }
     }
 

@@ -45,7 +45,7 @@ record SftTask(List<Example> train, List<Example> heldOut) implements TrainingTa
     }
 
     @Override
-    public Step begin(LanguageModel model, int[] rows) {
+    public Step begin(LanguageModel model, int step, int[] rows, Runnable beforeBatch) {
         return new SftStep(model, Arrays.stream(rows).mapToObj(train::get).toList());
     }
 
@@ -59,7 +59,7 @@ record SftTask(List<Example> train, List<Example> heldOut) implements TrainingTa
         return Evaluation.evaluate(model, heldOut, batchSize, beforeBatch);
     }
 
-    private static final class SftStep implements Step {
+    private static final class SftStep implements Step, Update {
 
         private final LanguageModel model;
         private final List<Example> rows;
@@ -80,6 +80,16 @@ record SftTask(List<Example> train, List<Example> heldOut) implements TrainingTa
         @Override
         public long labelled() {
             return labelled;
+        }
+
+        @Override
+        public List<Update> updates() {
+            return List.of(this);
+        }
+
+        @Override
+        public int rows() {
+            return rows.size();
         }
 
         @Override

@@ -50,9 +50,22 @@ public record TextEncoder(Tokenizer tokenizer, Optional<String> endOfSequence) {
      */
     public long[] encodeChat(RowFields row, List<Message> messages, boolean addGenerationPrompt)
             throws DatasetException {
+        return tokenizer.encode(chatText(row, messages, addGenerationPrompt), false);
+    }
+
+    /**
+     * Returns a conversation as the chat template writes it.
+     *
+     * @param row whose conversation it is, for messages
+     * @param messages the conversation
+     * @param addGenerationPrompt whether the assistant's turn is begun at the end
+     * @return its text, special tokens included
+     * @throws DatasetException if there is no template, or it refuses the conversation
+     */
+    public String chatText(RowFields row, List<Message> messages, boolean addGenerationPrompt)
+            throws DatasetException {
         try {
-            return tokenizer.encode(
-                    tokenizer.applyChatTemplate(messages, addGenerationPrompt), false);
+            return tokenizer.applyChatTemplate(messages, addGenerationPrompt);
         } catch (ChatTemplateException e) {
             throw new DatasetException(row.where() + e.getMessage(), e);
         }

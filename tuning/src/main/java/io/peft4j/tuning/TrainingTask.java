@@ -2,6 +2,7 @@ package io.peft4j.tuning;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -53,13 +54,17 @@ public interface TrainingTask {
     Map<String, String> settings();
 
     /**
-     * Begins an optimizer step.
+     * Begins a step: reads its rows, and makes what it learns from of them, if it is made on the
+     * way, as answers of the model itself are.
      *
      * @param model the model
+     * @param step the steps done before
      * @param rows the rows of all its micro-batches
+     * @param beforeBatch to be run before each batch of what takes long; it may throw, to end the
+     *     step
      * @return the step
      */
-    Step begin(LanguageModel model, int[] rows);
+    Step begin(LanguageModel model, int step, int[] rows, Runnable beforeBatch);
 
     /**
      * Is told that the parameters have moved, before the step is evaluated or saved.
@@ -101,7 +106,10 @@ public interface TrainingTask {
      */
     default void load(Path directory) throws IOException {}
 
-    /** One optimizer step's rows. */
+    /**
+     * What a step's rows add to the gradients. The learning rate is the same for the whole of a
+     * step, and checkpoints lie between steps.
+     */
     interface Step {
 
         /**
@@ -119,18 +127,18 @@ public interface TrainingTask {
         long labelled();
 
         /**
-         * Runs a micro-batch forward and backward: adds its share of the gradient of the step's
-         * loss.
+         * Returns how often the optimizer moves the parameters in this step. That is once, unless a
+         * task goes through its rows in parts or several times, as PPO does.
          *
-         * @param from its first row, counted in the step's rows
-         * @param to the row after its last
+         * @return what each move learns from, in order, one at least
          */
-        void backward(int from, int to);
+        List<Update> updates();
 
         /**
-         * Returns the loss, when all micro-batches are done.
+         * Returns the loss, as far as micro-batches are done.
          *
-         * @return the loss of the whole step, of which the gradients are
+         * @return the loss of the whole step: of one update, that of which the gradients are; else
+         *     the mean of the updates'
          */
         double loss();
 
@@ -142,5 +150,25 @@ public interface TrainingTask {
         default Map<String, Double> metrics() {
             return Map.of();
         }
+    }
+
+    /** What the optimizer moves the parameters by, once. */
+    interface Update {
+
+        /**
+         * Counts the rows that the gradients are of.
+         *
+         * @return their number, 1 at least
+         */
+        int rows();
+
+        /**
+         * Runs a micro-batch forward and backward: adds its share of the gradient of the update's
+         * loss.
+         *
+         * @param from its first row, counted in the update's rows
+         * @param to the row after its last
+         */
+        void backward(int from, int to);
     }
 }

@@ -87,10 +87,10 @@ final class DpoTask implements TrainingTask {
     }
 
     @Override
-    public Step begin(LanguageModel model, int[] rows) {
-        DpoStep step = new DpoStep(model, rows);
-        tokensOfStep = step.tokens();
-        return step;
+    public Step begin(LanguageModel model, int step, int[] rows, Runnable beforeBatch) {
+        DpoStep begun = new DpoStep(model, rows);
+        tokensOfStep = begun.tokens();
+        return begun;
     }
 
     @Override
@@ -162,7 +162,7 @@ final class DpoTask implements TrainingTask {
         }
     }
 
-    private final class DpoStep implements Step {
+    private final class DpoStep implements Step, Update {
 
         private final LanguageModel model;
         private final int[] rows;
@@ -187,6 +187,16 @@ final class DpoTask implements TrainingTask {
                     .mapToObj(train::get)
                     .mapToLong(pair -> (long) pair.chosen().labelled() + pair.rejected().labelled())
                     .sum();
+        }
+
+        @Override
+        public List<Update> updates() {
+            return List.of(this);
+        }
+
+        @Override
+        public int rows() {
+            return rows.length;
         }
 
         @Override

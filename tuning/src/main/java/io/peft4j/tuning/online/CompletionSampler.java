@@ -1,0 +1,83 @@
+package io.peft4j.tuning.online;
+
+import ai.djl.util.Preconditions;
+import io.peft4j.models.CausalLm;
+import io.peft4j.models.GeneratedText;
+import io.peft4j.models.GenerationConfig;
+import io.peft4j.models.TextGenerator;
+import io.peft4j.models.Tokenizer;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Has a model answer prompts, several times each, with the adapters that are in effect on the
+ * calling thread.
+ */
+public final class CompletionSampler {
+
+    private final TextGenerator generator;
+    private final GenerationConfig config;
+    private final int batchSize;
+
+    /**
+     * Makes a sampler.
+     *
+     * @param model the model
+     * @param tokenizer its tokenizer
+     * @param config how to sample; without EOS ids the model's own are used, and its seed is not
+     * @param batchSize how many answers are generated together
+     */
+    public CompletionSampler(
+            CausalLm model, Tokenizer tokenizer, GenerationConfig config, int batchSize) {
+        Preconditions.checkArgument(
+                batchSize > 0, "expected a batch of one answer at least, found " + batchSize);
+        generator = new TextGenerator(model, tokenizer);
+        this.config =
+                config.eosIds().isEmpty()
+                        ? config.toBuilder().optEosIds(generator.eosIds()).build()
+                        : config;
+        this.batchSize = batchSize;
+    }
+
+    /**
+     * Samples answers. An answer depends on the seed and its place in the result, and on the size
+     * of its batch by no more than rounding.
+     *
+     * @param prompts what to ask
+     * @param each how many answers each prompt gets
+     * @param seed decides the random numbers
+     * @param beforeBatch is run before each batch; it may throw, to end the sampling
+     * @return the answers, those to one prompt side by side
+     */
+    public List<Completion> sample(
+            List<Prompt> prompts, int each, long seed, Runnable beforeBatch) {
+        List<Prompt> asked = new ArrayList<>(prompts.size() * each);
+        for (Prompt prompt : prompts) {
+            for (int i = 0; i < each; i++) {
+                asked.add(prompt);
+            }
+        }
+        List<Completion> completions = new ArrayList<>(asked.size());
+        for (int from = 0; from < asked.size(); from += batchSize) {
+            beforeBatch.run();
+            List<Prompt> batch = asked.subList(from, Math.min(from + batchSize, asked.size()));
+            List<GeneratedText> texts =
+                    generator.generate(
+                            batch.stream().map(Prompt::ids).toList(),
+                            config.toBuilder().optSeed(seed + from).build(),
+                            (row, text) -> {});
+            for (int i = 0; i < batch.size(); i++) {
+                completions.add(completion(batch.get(i), texts.get(i)));
+            }
+        }
+        return completions;
+    }
+
+    private static Completion completion(Prompt prompt, GeneratedText text) {
+        return new Completion(
+                prompt,
+                text.ids().stream().mapToLong(Long::longValue).toArray(),
+                text.text(),
+                text.end() != GeneratedText.End.LENGTH);
+    }
+}

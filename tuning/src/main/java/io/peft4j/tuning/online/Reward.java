@@ -1,0 +1,69 @@
+package io.peft4j.tuning.online;
+
+import ai.djl.util.Preconditions;
+import java.util.List;
+
+/**
+ * One of the things that answers are judged by. An answer's reward is the sum over all of them,
+ * each times its weight, as TRL's {@code reward_funcs} and {@code reward_weights}.
+ *
+ * @param name what metrics call it, such as {@code correct}
+ * @param function the judge
+ * @param weight what its rewards are multiplied by
+ */
+public record Reward(String name, RewardFunction function, double weight) {
+
+    /** Checks the weight. */
+    public Reward {
+        Preconditions.checkArgument(
+                Double.isFinite(weight), "expected a finite weight, found " + weight);
+    }
+
+    /**
+     * A judge of weight 1.
+     *
+     * @param name what metrics call it
+     * @param function the judge
+     */
+    public Reward(String name, RewardFunction function) {
+        this(name, function, 1);
+    }
+
+    /**
+     * Judges some answers, by this judge alone and without its weight.
+     *
+     * @param completions the answers
+     * @return a reward for each
+     * @throws RewardException if the function returned another number of rewards, or one that is
+     *     not finite
+     */
+    public double[] of(List<Completion> completions) {
+        double[] rewards = function.rewards(completions);
+        if (rewards.length != completions.size()) {
+            throw new RewardException(
+                    "expected a reward for each of "
+                            + completions.size()
+                            + " answers from \""
+                            + name
+                            + "\", found "
+                            + rewards.length);
+        }
+        for (int i = 0; i < rewards.length; i++) {
+            if (!Double.isFinite(rewards[i])) {
+                throw new RewardException(
+                        "expected finite rewards from \""
+                                + name
+                                + "\", found "
+                                + rewards[i]
+                                + " for the answer \""
+                                + shortened(completions.get(i).text())
+                                + "\"");
+            }
+        }
+        return rewards;
+    }
+
+    private static String shortened(String text) {
+        return text.length() > 60 ? text.substring(0, 60) + "…" : text;
+    }
+}

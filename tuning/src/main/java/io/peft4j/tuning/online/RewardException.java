@@ -1,0 +1,16 @@
+package io.peft4j.tuning.online;
+
+/** A reward function that did not do what it should. */
+public final class RewardException extends RuntimeException {
+
+    private static final long serialVersionUID = 1L;
+
+    /**
+     * Makes an exception.
+     *
+     * @param message what was expected, and what was found
+     */
+    public RewardException(String message) {
+        super(message);
+    }
+}
