@@ -1,7 +1,7 @@
 package io.peft4j.tuning.online;
 
 import ai.djl.util.Preconditions;
-import io.peft4j.tuning.preference.ReferenceSync;
+import io.peft4j.tuning.ReferenceSync;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
