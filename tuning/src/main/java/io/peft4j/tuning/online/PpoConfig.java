@@ -1,6 +1,7 @@
 package io.peft4j.tuning.online;
 
 import ai.djl.util.Preconditions;
+import io.peft4j.models.GenerationConfig;
 import io.peft4j.tuning.ReferenceSync;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -11,6 +12,8 @@ import org.jspecify.annotations.Nullable;
 /** The settings of {@link PpoTrainer}, under the names and with the defaults of TRL's PPO. */
 public final class PpoConfig {
 
+    private final GenerationConfig generation;
+    private final GenerationConfig evalGeneration;
     private final int epochs;
     private final int miniBatches;
     private final double klCoef;
@@ -25,6 +28,11 @@ public final class PpoConfig {
     private final @Nullable ReferenceSync sync;
 
     private PpoConfig(Builder builder) {
+        generation = builder.generation;
+        evalGeneration =
+                builder.evalGeneration == null
+                        ? generation.toBuilder().optTemperature(0).build()
+                        : builder.evalGeneration;
         epochs = builder.epochs;
         miniBatches = builder.miniBatches;
         klCoef = builder.klCoef;
@@ -37,6 +45,24 @@ public final class PpoConfig {
         whitenRewards = builder.whitenRewards;
         missingEosPenalty = builder.missingEosPenalty;
         sync = builder.sync;
+    }
+
+    /**
+     * Returns how answers are sampled.
+     *
+     * @return TRL's {@code response_length} and {@code temperature}, and more
+     */
+    public GenerationConfig generation() {
+        return generation;
+    }
+
+    /**
+     * Returns how held-out prompts are answered.
+     *
+     * @return the same without chance, unless set
+     */
+    public GenerationConfig evalGeneration() {
+        return evalGeneration;
     }
 
     /**
@@ -152,6 +178,13 @@ public final class PpoConfig {
     /** Returns what a resumed run must share. */
     Map<String, String> settings() {
         Map<String, String> settings = new LinkedHashMap<>();
+        settings.put("response_length", String.valueOf(generation.maxNewTokens()));
+        settings.put("temperature", String.valueOf(generation.temperature()));
+        settings.put("top_k", String.valueOf(generation.topK()));
+        settings.put("top_p", String.valueOf(generation.topP()));
+        settings.put("min_p", String.valueOf(generation.minP()));
+        settings.put("repetition_penalty", String.valueOf(generation.repetitionPenalty()));
+        settings.put("stop_strings", String.valueOf(generation.stopStrings()));
         settings.put("num_ppo_epochs", String.valueOf(epochs));
         settings.put("num_mini_batches", String.valueOf(miniBatches));
         settings.put("kl_coef", String.valueOf(klCoef));
@@ -184,6 +217,9 @@ public final class PpoConfig {
     /** Builds a {@link PpoConfig}. */
     public static final class Builder {
 
+        private GenerationConfig generation =
+                GenerationConfig.builder().optMaxNewTokens(53).optTemperature(0.7).build();
+        private @Nullable GenerationConfig evalGeneration;
         private int epochs = 4;
         private int miniBatches = 1;
         private double klCoef = 0.05;
@@ -199,6 +235,28 @@ public final class PpoConfig {
         private @Nullable ReferenceSync sync;
 
         private Builder() {}
+
+        /**
+         * Sets how answers are sampled. Log-probabilities are those at its temperature.
+         *
+         * @param sampling 53 tokens at temperature 0.7 unless set; it must sample
+         * @return this builder
+         */
+        public Builder optGeneration(GenerationConfig sampling) {
+            generation = sampling;
+            return this;
+        }
+
+        /**
+         * Sets how held-out prompts are answered.
+         *
+         * @param sampling as {@link #optGeneration}, but the likeliest tokens, unless set
+         * @return this builder
+         */
+        public Builder optEvalGeneration(GenerationConfig sampling) {
+            evalGeneration = sampling;
+            return this;
+        }
 
         /**
          * Sets how often a step goes through its answers.
@@ -354,6 +412,10 @@ public final class PpoConfig {
          * @throws IllegalArgumentException if a number is out of its range, or settings contradict
          */
         public PpoConfig build() {
+            Preconditions.checkArgument(
+                    generation.samples(),
+                    "expected a temperature above 0 to sample answers at, found "
+                            + generation.temperature());
             requireAtLeastOne("num_ppo_epochs", epochs);
             requireAtLeastOne("num_mini_batches", miniBatches);
             requireNotNegative("kl_coef", klCoef);

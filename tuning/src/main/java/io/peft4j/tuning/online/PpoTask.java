@@ -1,5 +1,6 @@
 package io.peft4j.tuning.online;
 
+import io.peft4j.tuning.DataFingerprint;
 import io.peft4j.tuning.EvaluationResult;
 import io.peft4j.tuning.Example;
 import io.peft4j.tuning.LanguageModel;
@@ -17,6 +18,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
@@ -54,16 +56,9 @@ final class PpoTask implements TrainingTask {
      *
      * @param train of the prompts to train on
      * @param heldOut of the others; policy and reference need not be asked
-     * @param temperature what logits are divided by when answers are sampled
-     * @param longest the most tokens of an answer
-     * @param settings how they are sampled, which a resumed run must share
+     * @param rewards what judges them
      */
-    record Source(
-            Rollouts train,
-            Rollouts heldOut,
-            double temperature,
-            int longest,
-            Map<String, String> settings) {}
+    record Source(Rollouts train, Rollouts heldOut, List<Reward> rewards) {}
 
     /**
      * Begins a task.
@@ -105,15 +100,26 @@ final class PpoTask implements TrainingTask {
 
     @Override
     public int length(int row) {
-        return train.get(row).ids().length + source.longest();
+        return train.get(row).ids().length + config.generation().maxNewTokens();
     }
 
     @Override
     public Map<String, String> settings() {
         Map<String, String> settings = new LinkedHashMap<>(config.settings());
-        settings.putAll(source.settings());
         settings.put("reference", reference.start());
+        settings.put(
+                "rewards",
+                source.rewards().stream()
+                        .map(reward -> reward.name() + " " + reward.weight())
+                        .collect(Collectors.joining(", ")));
+        settings.put("data_sha256", fingerprint(train));
+        settings.put("held_out_sha256", fingerprint(heldOut));
         return settings;
+    }
+
+    private static String fingerprint(List<Prompt> prompts) {
+        return DataFingerprint.of(
+                prompts.stream().map(prompt -> Example.of(prompt.ids())).toList());
     }
 
     @Override
@@ -132,7 +138,7 @@ final class PpoTask implements TrainingTask {
                         examples,
                         experience,
                         config,
-                        source.temperature(),
+                        config.generation().temperature(),
                         miniBatches(step, examples.size()),
                         seen);
         tokens.begin(rollout.tokens());
