@@ -21,7 +21,7 @@ record ScoreKernels(NDArray weight, ScoredTokens tokens) {
         try (NDManager scope = pass.owner().newSubManager();
                 TorchValue rows = TorchValue.of(tokens.positions(scope));
                 TorchValue w = TorchValue.of(weight);
-                TorchValue numbers = head.numbers();
+                TorchValue numbers = head.numbers(1);
                 TorchValue scores =
                         pass.kernels()
                                 .infer("score", h, rows, head.tensors().norms(), w, numbers)) {
@@ -48,7 +48,7 @@ record ScoreKernels(NDArray weight, ScoredTokens tokens) {
                 TorchValue rows = TorchValue.of(tokens.positions(scope));
                 TorchValue d = TorchValue.of(Tensors.of(scope, each, new Shape(each.length)));
                 TorchValue w = TorchValue.of(weight);
-                TorchValue numbers = head.numbers();
+                TorchValue numbers = head.numbers(1);
                 TorchValue result =
                         pass.kernels()
                                 .infer(
