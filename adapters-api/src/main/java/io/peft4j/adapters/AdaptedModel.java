@@ -248,7 +248,7 @@ public final class AdaptedModel implements AutoCloseable {
         try (OpenAdapter opened = OpenAdapter.open(directory, base)) {
             SavedAdapter saved = opened.content();
             Adapter adapter =
-                    new AdapterCreation(base, Adapters.read(saved.config()), 0)
+                    new AdapterCreation(base, Adapters.readConfig(saved.config()), 0)
                             .create(name, this::baseFingerprint);
             try {
                 adapter.load(directory, saved, true);
