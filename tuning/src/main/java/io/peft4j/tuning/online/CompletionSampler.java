@@ -40,13 +40,23 @@ public final class CompletionSampler {
     }
 
     /**
+     * Returns the temperature of the distribution that answers are drawn from.
+     *
+     * @return what logits are divided by; 1 if no answer is drawn, but the likeliest taken
+     */
+    public double temperature() {
+        return config.samples() ? config.temperature() : 1;
+    }
+
+    /**
      * Samples answers. An answer depends on the seed and its place in the result, and on the size
      * of its batch by no more than rounding.
      *
      * @param prompts what to ask
      * @param each how many answers each prompt gets
      * @param seed decides the random numbers
-     * @param beforeBatch is run before each batch; it may throw, to end the sampling
+     * @param beforeBatch is run before each batch and with the tokens; it may throw, to end the
+     *     sampling
      * @return the answers, those to one prompt side by side
      */
     public List<Completion> sample(
@@ -65,7 +75,7 @@ public final class CompletionSampler {
                     generator.generate(
                             batch.stream().map(Prompt::ids).toList(),
                             config.toBuilder().optSeed(seed + from).build(),
-                            (row, text) -> {});
+                            (row, text) -> beforeBatch.run());
             for (int i = 0; i < batch.size(); i++) {
                 completions.add(completion(batch.get(i), texts.get(i)));
             }
