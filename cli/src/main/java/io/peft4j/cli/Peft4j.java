@@ -31,6 +31,7 @@ import picocli.CommandLine.Spec;
             TrainCommand.class,
             DpoCommand.class,
             PpoCommand.class,
+            RejectionSampleCommand.class,
             EvalCommand.class,
             GenerateCommand.class,
             MergeCommand.class,
