@@ -31,6 +31,7 @@ final class EvalCommand implements Callable<Integer> {
     @Mixin private BaseModelOption base;
     @Mixin private AnswersOption answers;
     @Mixin private ComputeOptions compute;
+    @Mixin private JsonOption json;
 
     @Option(
             names = "--adapter",
@@ -53,9 +54,6 @@ final class EvalCommand implements Callable<Integer> {
             description = "Rows per forward pass (default: ${DEFAULT-VALUE}).")
     private int batchSize;
 
-    @Option(names = "--json", description = "Prints one JSON object.")
-    private boolean json;
-
     @Option(names = "--per-example", description = "Adds loss and tokens of each row.")
     private boolean perExample;
 
@@ -74,7 +72,7 @@ final class EvalCommand implements Callable<Integer> {
             EvaluationResult result =
                     Evaluation.evaluate(LanguageModel.of(loaded.model()), examples, batchSize);
             PrintWriter out = spec.commandLine().getOut();
-            out.print(json ? Json.text(json(result)) + "\n" : text(result));
+            out.print(json.text(() -> json(result), () -> text(result)));
         }
         return 0;
     }
