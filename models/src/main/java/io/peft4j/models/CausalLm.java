@@ -449,7 +449,7 @@ public final class CausalLm implements AutoCloseable {
         TokenChecks.read("ids", ids);
         try (NDManager step = manager.newSubManager()) {
             Labels targets = Labels.after(ids, places, tokens, config.vocabularySize());
-            return loss.scores(step, weights(step, false), ids, targets);
+            return loss.scores(step, weights(step, false), ids, targets, 1);
         }
     }
 
