@@ -6,6 +6,7 @@ import io.peft4j.cli.compare.ExperimentException;
 import io.peft4j.tuning.CheckpointingUnavailableException;
 import io.peft4j.tuning.ResumeMismatchException;
 import io.peft4j.tuning.TrainingInterruptedException;
+import io.peft4j.tuning.online.SamplingInterruptedException;
 import java.io.InterruptedIOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.ClosedByInterruptException;
@@ -63,7 +64,7 @@ final class Failure {
     private static String describe(Throwable e) {
         String message = e.getMessage() == null ? "" : e.getMessage();
         if (isInterrupt(e)) {
-            return e instanceof TrainingInterruptedException ? message : "interrupted";
+            return e instanceof RuntimeException ? message : "interrupted"; // ours say where
         }
         if (e instanceof OutOfMemoryError || isNativeOutOfMemory(message)) {
             return "out of memory ("
@@ -132,7 +133,8 @@ final class Failure {
         return e instanceof InterruptedException
                 || e instanceof ClosedByInterruptException
                 || e instanceof InterruptedIOException
-                || e instanceof TrainingInterruptedException;
+                || e instanceof TrainingInterruptedException
+                || e instanceof SamplingInterruptedException;
     }
 
     private static boolean isNativeOutOfMemory(String message) {

@@ -7,7 +7,9 @@ import io.peft4j.models.GenerationConfig;
 import io.peft4j.models.TextGenerator;
 import io.peft4j.models.Tokenizer;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Has a model answer prompts, several times each, with the adapters that are in effect on the
@@ -46,6 +48,34 @@ public final class CompletionSampler {
      */
     public double temperature() {
         return config.samples() ? config.temperature() : 1;
+    }
+
+    /**
+     * Returns how many answers are generated together.
+     *
+     * @return the batch size
+     */
+    public int batchSize() {
+        return batchSize;
+    }
+
+    /**
+     * Returns what decides the answers beside the model, the prompts and the seed.
+     *
+     * @return setting by name
+     */
+    public Map<String, String> settings() {
+        Map<String, String> settings = new LinkedHashMap<>();
+        settings.put("max_new_tokens", String.valueOf(config.maxNewTokens()));
+        settings.put("temperature", String.valueOf(config.temperature()));
+        settings.put("top_k", String.valueOf(config.topK()));
+        settings.put("top_p", String.valueOf(config.topP()));
+        settings.put("min_p", String.valueOf(config.minP()));
+        settings.put("repetition_penalty", String.valueOf(config.repetitionPenalty()));
+        settings.put("eos_ids", String.valueOf(config.eosIds()));
+        settings.put("stop", String.valueOf(config.stopStrings()));
+        settings.put("generation_batch_size", String.valueOf(batchSize)); // decides the rounding
+        return settings;
     }
 
     /**
