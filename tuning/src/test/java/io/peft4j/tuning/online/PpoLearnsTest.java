@@ -29,7 +29,7 @@ class PpoLearnsTest {
         LoraConfig lora =
                 LoraConfig.builder()
                         .setRank(8)
-                        .setTargetModules("q_proj", "v_proj", "o_proj", "up_proj", "down_proj")
+                        .setTargetModules("down_proj", "lm_head")
                         .build();
         try (OnlineModel model = OnlineModel.fresh(lora)) {
             ValueAdapter.fresh(model.model(), model.adapted(), 5);
@@ -51,7 +51,7 @@ class PpoLearnsTest {
                             .optBatchSize(32)
                             .optMaxSteps(16)
                             .optEvalSteps(1)
-                            .optLearningRate(5e-3)
+                            .optLearningRate(2e-2)
                             .build(),
                     output,
                     new TrainingObserver() {
