@@ -1,8 +1,8 @@
 package io.peft4j.cli;
 
+import io.peft4j.tuning.ReferenceSync;
 import io.peft4j.tuning.preference.DpoConfig;
 import io.peft4j.tuning.preference.LossType;
-import io.peft4j.tuning.preference.ReferenceSync;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;

@@ -100,6 +100,14 @@ final class LauncherTest {
     }
 
     @Test
+    void classesOfOnesOwnStandBehindTheLibraries() throws Exception {
+        String classPath = checkout.resolve("cli/target/library.jar") + ":";
+        assertThat(launch(List.of("PEFT4J_CLASSPATH=/my/a:b.jar"), checkout.resolve("peft4j")).out)
+                .contains(classPath + "/my/a:b.jar>");
+        assertThat(launch("eval").out).doesNotContain(classPath);
+    }
+
+    @Test
     void passesTheExitCodeAndWorksThroughLinksFromAnywhere() throws Exception {
         Path link = Files.createSymbolicLink(bin.resolve("p4j"), Path.of("../link"));
         Files.createSymbolicLink(directory.resolve("link"), checkout.resolve("peft4j"));

@@ -429,9 +429,23 @@ public final class CausalLm implements AutoCloseable {
      * @throws InvalidTokensException as {@link #rowLosses}
      */
     public TokenScores tokenScores(NDArray ids, NDArray labels) {
+        return tokenScores(ids, labels, 1);
+    }
+
+    /**
+     * Tells what the model says of the labelled tokens of a batch at a temperature, as it says it
+     * when it samples, without gradients and without dropout.
+     *
+     * @param ids as in {@link #rowLosses}
+     * @param labels as in {@link #rowLosses}
+     * @param temperature what logits are divided by, above 0
+     * @return log-probabilities, entropies and more, token by token
+     * @throws InvalidTokensException as {@link #rowLosses}
+     */
+    public TokenScores tokenScores(NDArray ids, NDArray labels, double temperature) {
         try (NDManager step = manager.newSubManager()) {
             Labels targets = Labels.of(ids, labels, config.vocabularySize());
-            return loss.scores(step, weights(step, false), ids, targets);
+            return loss.scores(step, weights(step, false), ids, targets, temperature);
         }
     }
 

@@ -52,7 +52,7 @@ final class EnginePass implements AutoCloseable {
     /** Computes the last hidden states (B, S, H), after the last norm. */
     NDArray hidden(NDManager owner, LayerPass pass, NDArray table, NDArray ids) {
         try (TorchValue h = last(pass, table, ids);
-                TorchValue numbers = head.numbers();
+                TorchValue numbers = head.numbers(1);
                 TorchValue normed =
                         pass.kernels().infer("last_norm", h, head.tensors().norms(), numbers)) {
             return normed.tensor(owner);
@@ -71,7 +71,7 @@ final class EnginePass implements AutoCloseable {
      */
     float[] losses(LayerPass pass, NDArray table, NDArray ids, Labels labels, int chunk) {
         try (TorchValue h = last(pass, table, ids);
-                TorchValue losses = head("head_losses", pass, h, labels, null, chunk)) {
+                TorchValue losses = head("head_losses", pass, h, labels, null, 1, chunk)) {
             return floats(pass, losses);
         }
     }
@@ -83,17 +83,25 @@ final class EnginePass implements AutoCloseable {
      * @param table as there
      * @param ids as there
      * @param labels as there
+     * @param temperature what logits are divided by
      * @param chunk as there
      * @return (N, 4), see {@code token_scores.ts}
      */
-    float[] scores(LayerPass pass, NDArray table, NDArray ids, Labels labels, int chunk) {
+    float[] scores(
+            LayerPass pass,
+            NDArray table,
+            NDArray ids,
+            Labels labels,
+            double temperature,
+            int chunk) {
         try (TorchValue h = last(pass, table, ids)) {
-            return scores(pass, h, labels, chunk);
+            return scores(pass, h, labels, temperature, chunk);
         }
     }
 
-    private float[] scores(LayerPass pass, TorchValue h, Labels labels, int chunk) {
-        try (TorchValue told = head("head_scores", pass, h, labels, null, chunk)) {
+    private float[] scores(
+            LayerPass pass, TorchValue h, Labels labels, double temperature, int chunk) {
+        try (TorchValue told = head("head_scores", pass, h, labels, null, temperature, chunk)) {
             return floats(pass, told);
         }
     }
@@ -102,7 +110,7 @@ final class EnginePass implements AutoCloseable {
     NDArray lastLogits(NDManager owner, LayerPass pass, NDArray table, NDArray ids) {
         StageTensors base = head.tensors();
         try (TorchValue h = last(pass, table, ids);
-                TorchValue numbers = head.numbers();
+                TorchValue numbers = head.numbers(1);
                 TorchValue logits =
                         pass.kernels()
                                 .infer(
@@ -207,10 +215,14 @@ final class EnginePass implements AutoCloseable {
             Labels labels,
             LossFactors factors,
             int chunk) {
+        double temperature = factors.temperature();
         try (NDManager scope = pass.owner().newSubManager();
                 TorchValue each =
-                        TorchValue.of(factors.of(scope, () -> scores(pass, last, labels, chunk)));
-                TorchValue result = head("head", pass, last, labels, each, chunk)) {
+                        TorchValue.of(
+                                factors.of(
+                                        scope,
+                                        () -> scores(pass, last, labels, temperature, chunk)));
+                TorchValue result = head("head", pass, last, labels, each, temperature, chunk)) {
             TorchValue dh = pass.kernels().infer("second", result);
             try (dh) {
                 while (!kept.isEmpty()) {
@@ -238,13 +250,14 @@ final class EnginePass implements AutoCloseable {
             TorchValue h,
             Labels labels,
             @Nullable TorchValue factors,
+            double temperature,
             int chunk) {
         StageTensors base = head.tensors();
         try (NDManager scope = pass.owner().newSubManager();
                 TorchValue rows = TorchValue.of(labels.positions(scope));
                 TorchValue targets = TorchValue.of(labels.targets(scope, 0, labels.count()));
                 TorchValue size = TorchValue.ofLongs(chunk);
-                TorchValue numbers = head.numbers()) {
+                TorchValue numbers = head.numbers(temperature)) {
             List<TorchValue> arguments = new ArrayList<>(List.of(h, rows, targets));
             if (factors != null) {
                 arguments.add(factors);

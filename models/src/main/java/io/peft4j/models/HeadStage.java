@@ -45,8 +45,8 @@ final class HeadStage {
         return now;
     }
 
-    /** Returns epsilon. */
-    TorchValue numbers() {
-        return TorchValue.ofDoubles(epsilon);
+    /** Returns epsilon, and what logits are divided by. */
+    TorchValue numbers(double temperature) {
+        return TorchValue.ofDoubles(epsilon, temperature);
     }
 }

@@ -18,6 +18,11 @@ interface LossFactors {
      */
     NDArray of(NDManager owner, Supplier<float[]> scores);
 
+    /** Returns what logits are divided by, before a loss or a score is computed of them. */
+    default double temperature() {
+        return 1;
+    }
+
     /** The same for all tokens. */
     static LossFactors all(double factor) {
         return (owner, scores) -> Tensors.of(owner, new float[] {(float) factor}, new Shape(1));

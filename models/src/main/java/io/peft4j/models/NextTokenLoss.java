@@ -3,6 +3,7 @@ package io.peft4j.models;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import io.peft4j.torch.GradMode;
 import io.peft4j.torch.Gradients;
 import io.peft4j.torch.ScalarType;
@@ -81,7 +82,8 @@ final class NextTokenLoss {
     }
 
     /** Tells what the model says of the labelled tokens. */
-    TokenScores scores(NDManager owner, Weights weights, NDArray ids, Labels labels) {
+    TokenScores scores(
+            NDManager owner, Weights weights, NDArray ids, Labels labels, double temperature) {
         if (labels.count() == 0) {
             return TokenScores.of(labels, new float[0]);
         }
@@ -92,14 +94,15 @@ final class NextTokenLoss {
                         LayerPass shared = layers(step, ids, null)) {
                     NDArray table = decoder.embeddings();
                     return TokenScores.of(
-                            labels, pass.scores(shared, table, ids, labels, chunkRows()));
+                            labels,
+                            pass.scores(shared, table, ids, labels, temperature, chunkRows()));
                 }
             }
         }
         try (GradMode off = GradMode.disabled();
                 NDManager step = owner.newSubManager()) {
             NDArray picked = picked(step, weights, ids, null, labels, null);
-            return TokenScores.of(labels, told(step, weights, picked, labels));
+            return TokenScores.of(labels, told(step, weights, picked, labels, temperature));
         }
     }
 
@@ -107,13 +110,14 @@ final class NextTokenLoss {
      * Tells of the tokens chunk by chunk. In training gradients are recorded, for nothing: an
      * adapted head may be one effective weight, which backward is to reach later.
      */
-    private float[] told(NDManager step, Weights weights, NDArray picked, Labels labels) {
+    private float[] told(
+            NDManager step, Weights weights, NDArray picked, Labels labels, double temperature) {
         FloatBuffer all = FloatBuffer.allocate(4 * labels.count());
         for (int from = 0; from < labels.count(); from += chunkRows()) {
             int to = Math.min(labels.count(), from + chunkRows());
             try (NDManager scope = step.newSubManager()) {
                 NDArray x = Kernels.rows(scope, picked, from, to).stopGradient();
-                NDArray logits = decoder.project(scope, weights, x);
+                NDArray logits = tempered(scope, decoder.project(scope, weights, x), temperature);
                 NDArray targets = labels.targets(scope, from, to);
                 try (GradMode off = GradMode.disabled()) {
                     all.put(
@@ -155,14 +159,16 @@ final class NextTokenLoss {
                 NDManager step = owner.newSubManager()) {
             Routing routing = routing(step, tokens);
             NDArray picked = picked(step, weights, ids, tokens, labels, routing);
-            NDArray each = factors.of(step, () -> told(step, weights, picked, labels));
+            double temperature = factors.temperature();
+            NDArray each = factors.of(step, () -> told(step, weights, picked, labels, temperature));
             NDArray upstream = Tensors.empty(step, picked.getShape(), ScalarType.of(picked));
             for (int from = 0; from < labels.count(); from += chunkRows()) {
                 int to = Math.min(labels.count(), from + chunkRows());
                 try (NDManager scope = step.newSubManager()) {
                     NDArray x = Kernels.rows(scope, picked, from, to).stopGradient();
                     x.setRequiresGradient(true);
-                    NDArray logits = decoder.project(scope, weights, x);
+                    NDArray logits =
+                            tempered(scope, decoder.project(scope, weights, x), temperature);
                     NDArray targets = labels.targets(scope, from, to);
                     NDArray own = each.size() == 1 ? each : Kernels.rows(scope, each, from, to);
                     NDList lossAndGradient = lossesAndGradient(scope, logits, targets, own);
@@ -234,6 +240,12 @@ final class NextTokenLoss {
         return experts == null || experts.auxiliaryWeight().isEmpty()
                 ? null
                 : new Routing(step, experts, tokens);
+    }
+
+    private static NDArray tempered(NDManager scope, NDArray logits, double temperature) {
+        return temperature == 1
+                ? logits
+                : logits.div(Tensors.of(scope, new float[] {(float) temperature}, new Shape(1)));
     }
 
     private static NDList lossesAndGradient(

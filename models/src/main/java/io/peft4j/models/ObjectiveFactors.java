@@ -34,6 +34,11 @@ final class ObjectiveFactors implements LossFactors {
         return Tensors.of(owner, factors, new Shape(factors.length));
     }
 
+    @Override
+    public double temperature() {
+        return objective.temperature();
+    }
+
     private float[] ask(float[] values) {
         TokenScores scores = TokenScores.of(labels, values);
         told = scores;

@@ -15,4 +15,14 @@ public interface TokenObjective {
      * @return for each token the derivative of the loss by its log-probability
      */
     float[] slopes(TokenScores scores);
+
+    /**
+     * Returns the temperature at which log-probabilities are told, such as the one at which a
+     * model's own answers were sampled. The slopes are by those.
+     *
+     * @return what logits are divided by, above 0; 1 unless an objective says otherwise
+     */
+    default double temperature() {
+        return 1;
+    }
 }

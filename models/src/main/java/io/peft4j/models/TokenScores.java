@@ -1,8 +1,9 @@
 package io.peft4j.models;
 
 /**
- * What a model says of the labelled tokens of a batch, each seen from the token before it. Tokens
- * are counted from 0, row by row; the first token of a row is never among them.
+ * What a model says of the labelled tokens of a batch, each seen from the token before it, at the
+ * temperature that was asked for. Tokens are counted from 0, row by row; the first token of a row
+ * is never among them.
  */
 public final class TokenScores {
 

@@ -1,5 +1,14 @@
   # The end of the model, for the N tokens whose next one has a label: norm, head and cross-entropy, chunk by chunk, so that
-  # logits (N, V) never exist whole. h is (B, S, H), rows (N) says which tokens, W … s is the head's group.
+  # logits (N, V) never exist whole. h is (B, S, H), rows (N) says which tokens, W … s is the head's group, and numbers the
+  # epsilon of the norm and the temperature, which logits are divided by.
+
+  # Logits z, float32, at a temperature, in their place.
+  def tempered(self, z: Tensor, temperature: float) -> Tensor:
+    if torch.ne(temperature, 1.):
+      y = torch.div_(z, temperature)
+    else:
+      y = z
+    return y
 
   # The softmax of z (N, V), float32, in its place, and the losses (N), written into the last argument. The largest
   # probability is 1 / V at least, and the logarithm of it tells that of the sum.
@@ -22,7 +31,7 @@
     n, r = (self).norm(x, norms[0], numbers[0])
     count = torch.size(x, 0)
     size = chunk[0]
-    each = torch.unsqueeze(torch.expand(factors, [count]), 1)
+    each = torch.unsqueeze(torch.expand(torch.div(factors, numbers[1]), [count]), 1)
     none = annotate(List[Tensor], [])
     losses = torch.empty([count], dtype=6, device=ops.prim.device(h))
     for i in range(torch.floordiv(torch.sub(torch.add(count, size), 1), size)):
@@ -38,7 +47,7 @@
         z = torch.to(p[0], 6, False, True)
       else:
         z = torch.to(p[0], 6)
-      g = (self).softmax_and_losses(z, target, torch.narrow(losses, 0, start, length))
+      g = (self).softmax_and_losses((self).tempered(z, numbers[1]), target, torch.narrow(losses, 0, start, length))
       _1 = torch.scatter_add_(g, 1, target, torch.full([length, 1], -1., dtype=6, device=ops.prim.device(h)))
       gl = torch.to(torch.mul_(g, torch.narrow(each, 0, start, length)), ops.prim.dtype(h))
       dx = (self).project_backward([gl], ys, none, xi, u, W, F, at, s, none, True)
@@ -74,7 +83,7 @@
       start = torch.mul(i, size)
       length = ops.prim.min(size, torch.sub(count, start))
       p = (self).project(torch.narrow(n, 0, start, length), W, b, F, at, s, annotate(List[Tensor], []))
-      _0 = torch.copy_(torch.narrow(told, 0, start, length), (self).token_scores(p[0], torch.narrow(targets, 0, start, length)))
+      _0 = torch.copy_(torch.narrow(told, 0, start, length), (self).token_scores((self).tempered(torch.to(p[0], 6), numbers[1]), torch.narrow(targets, 0, start, length)))
     return told
 
   # Logits (B, V), float32, of the last tokens of h (B, S, H): what comes after them.

@@ -8,6 +8,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.peft4j.adapters.AdaptedModel;
+import io.peft4j.torch.GradMode;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -79,6 +80,72 @@ class TokenObjectiveTest {
         }
     }
 
+    /** The loss is the sum of log p at a temperature, so that its slopes are 1. */
+    private record Tempered(double temperature) implements TokenObjective {
+
+        @Override
+        public float[] slopes(TokenScores scores) {
+            float[] slopes = new float[scores.count()];
+            Arrays.fill(slopes, 1);
+            return slopes;
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"llama,lora,all-linear", "phi3,dora,lm_head+o_proj", "mistral,dora,lm_head"})
+    void theGradientAtATemperatureIsWhatDifferencesSay(
+            String family, String method, String targets) {
+        try (CausalLm model = TinyModels.model(family);
+                AdaptedModel adapted =
+                        TinyAdapters.attach(model, method, 0, targets.split("\\+", -1));
+                NDManager scope = NDManager.newBaseManager()) {
+            NDArray ids = TinyModels.ids(scope);
+            NDArray labels = TinyModels.labels(scope, ids, null);
+            Tempered objective = new Tempered(0.6);
+            for (boolean byKernels : new boolean[] {false, true}) {
+                model.useLayerKernels(byKernels);
+                TokenScores told = model.backward(ids, null, labels, objective, 1);
+                assertThat(model.wasByLayerKernels()).isEqualTo(byKernels);
+                TokenScores asked = model.tokenScores(ids, labels, 0.6);
+                assertThat(sum(told)).isCloseTo(sum(asked), within(1e-4));
+                Map<String, float[]> gradients = TinyAdapters.takeGradients(adapted);
+                adapted.adapter()
+                        .parameters()
+                        .forEach(
+                                (name, parameter) -> {
+                                    NDArray array = parameter.getArray();
+                                    double slope = difference(model, ids, labels, array);
+                                    assertThat((double) gradients.get(name)[0])
+                                            .as(name)
+                                            .isCloseTo(
+                                                    slope, within(2e-2 + 1e-2 * Math.abs(slope)));
+                                });
+            }
+        }
+    }
+
+    /** The slope of the sum of log p by the first number of a parameter, by differences. */
+    private static double difference(CausalLm model, NDArray ids, NDArray labels, NDArray array) {
+        float step = 1e-2f;
+        try (GradMode off = GradMode.disabled()) {
+            float[] values = array.toFloatArray();
+            float first = values[0];
+            double[] sums = new double[2];
+            for (int side = 0; side < 2; side++) {
+                values[0] = first + (side == 0 ? step : -step);
+                array.set(values);
+                sums[side] = sum(model.tokenScores(ids, labels, 0.6));
+            }
+            values[0] = first;
+            array.set(values);
+            return (sums[0] - sums[1]) / (2 * step);
+        }
+    }
+
+    private static double sum(TokenScores scores) {
+        return Arrays.stream(scores.rowSums()).sum();
+    }
+
     private float[] sum(float[] one, float[] other) {
         float[] sum = one.clone();
         for (int i = 0; i < sum.length; i++) {
@@ -118,17 +185,17 @@ class TokenObjectiveTest {
     }
 
     @ParameterizedTest
-    @ValueSource(booleans = {true, false})
-    void scoresAreThoseOfTheLogits(boolean byKernels) {
+    @CsvSource({"true, 1", "false, 1", "true, 0.7", "false, 0.7", "true, 2.5"})
+    void scoresAreThoseOfTheLogits(boolean byKernels, double temperature) {
         try (CausalLm model = TinyModels.model("openelm");
                 AdaptedModel adapted = TinyAdapters.attach(model, "lora", 0, "all-linear");
                 NDManager scope = NDManager.newBaseManager()) {
             model.useLayerKernels(byKernels);
             NDArray ids = TinyModels.ids(scope);
             NDArray labels = TinyModels.labels(scope, ids, null);
-            TokenScores scores = model.tokenScores(ids, labels);
+            TokenScores scores = model.tokenScores(ids, labels, temperature);
             assertThat(model.wasByLayerKernels()).isEqualTo(byKernels);
-            float[] logits = model.logits(scope, ids, null).toFloatArray();
+            float[] logits = model.logits(scope, ids, null).div((float) temperature).toFloatArray();
             int columns = (int) ids.getShape().get(1);
             long[] wanted = labels.toLongArray();
             int token = 0;

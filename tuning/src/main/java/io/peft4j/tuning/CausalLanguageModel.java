@@ -33,8 +33,8 @@ record CausalLanguageModel(CausalLm model) implements LanguageModel {
     }
 
     @Override
-    public TokenScores tokenScores(NDArray ids, NDArray labels) {
-        return model.tokenScores(ids, labels);
+    public TokenScores tokenScores(NDArray ids, NDArray labels, double temperature) {
+        return model.tokenScores(ids, labels, temperature);
     }
 
     @Override

@@ -3,13 +3,10 @@ package io.peft4j.tuning;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 
 /** Saves a training's whole state and puts it back. */
 final class CheckpointStore {
@@ -111,11 +108,10 @@ final class CheckpointStore {
         if (comparable.containsKey(RunSettings.BASE_DTYPE)) {
             saved.putIfAbsent(RunSettings.BASE_DTYPE, "float32"); // all that there was
         }
-        List<String> contradictions = differences(saved, comparable);
-        if (!contradictions.isEmpty()) {
-            throw new ResumeMismatchException(directory, contradictions);
-        }
-        List<String> elsewhere = differences(state.environment(), TrainingEnvironment.current());
+        ResumeMismatchException.requireSame(directory, saved, comparable);
+        List<String> elsewhere =
+                ResumeMismatchException.differences(
+                        state.environment(), TrainingEnvironment.current());
         if (!elsewhere.isEmpty()) {
             observer.onWarning(
                     "the result will differ in rounding from an uninterrupted run: "
@@ -126,19 +122,5 @@ final class CheckpointStore {
         task.load(directory);
         TensorFile.load(directory.resolve(OPTIMIZER), optimizerStep.optimizer().state());
         return Optional.of(new Found(directory, state));
-    }
-
-    private static List<String> differences(Map<String, String> saved, Map<String, String> now) {
-        Set<String> keys = new LinkedHashSet<>(saved.keySet());
-        keys.addAll(now.keySet());
-        List<String> differences = new ArrayList<>();
-        for (String key : keys) {
-            String before = saved.getOrDefault(key, "nothing");
-            String after = now.getOrDefault(key, "nothing");
-            if (!before.equals(after)) {
-                differences.add(key + " was " + before + ", now it is " + after);
-            }
-        }
-        return differences;
     }
 }

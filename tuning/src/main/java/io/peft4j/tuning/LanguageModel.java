@@ -135,6 +135,20 @@ public interface LanguageModel {
      * @throws UnsupportedOperationException if the model cannot
      */
     default TokenScores tokenScores(NDArray ids, NDArray labels) {
+        return tokenScores(ids, labels, 1);
+    }
+
+    /**
+     * Tells what the model says of the labelled tokens of a batch at a temperature, without
+     * gradients or dropout.
+     *
+     * @param ids as in {@link #rowLosses}
+     * @param labels as in {@link #rowLosses}
+     * @param temperature what logits are divided by, above 0
+     * @return log-probabilities and more, token by token
+     * @throws UnsupportedOperationException if the model cannot
+     */
+    default TokenScores tokenScores(NDArray ids, NDArray labels, double temperature) {
         throw new UnsupportedOperationException(
                 getClass().getName() + " tells no log-probabilities of tokens");
     }

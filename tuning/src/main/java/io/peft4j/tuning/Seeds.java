@@ -1,11 +1,17 @@
 package io.peft4j.tuning;
 
 /** Makes one seed of several numbers, so that neighbours get unlike random numbers. */
-final class Seeds {
+public final class Seeds {
 
     private Seeds() {}
 
-    static long mix(long... parts) {
+    /**
+     * Mixes numbers.
+     *
+     * @param parts such as a run's seed, a step and a row
+     * @return the seed
+     */
+    public static long mix(long... parts) {
         long seed = 0;
         for (long part : parts) {
             // the finalizer of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)

@@ -57,7 +57,7 @@ public class HeadBenchmark extends KernelBenchmark {
                     keep(TorchValue.ofLongs()),
                     keep(TorchValue.ofDoubles()),
                     keep(TorchValue.ofLongs(chunk)),
-                    keep(TorchValue.ofDoubles(EPSILON))
+                    keep(TorchValue.ofDoubles(EPSILON, 1))
                 };
     }
 

@@ -7,7 +7,9 @@ import io.peft4j.models.GenerationConfig;
 import io.peft4j.models.TextGenerator;
 import io.peft4j.models.Tokenizer;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Has a model answer prompts, several times each, with the adapters that are in effect on the
@@ -40,13 +42,51 @@ public final class CompletionSampler {
     }
 
     /**
+     * Returns the temperature of the distribution that answers are drawn from.
+     *
+     * @return what logits are divided by; 1 if no answer is drawn, but the likeliest taken
+     */
+    public double temperature() {
+        return config.samples() ? config.temperature() : 1;
+    }
+
+    /**
+     * Returns how many answers are generated together.
+     *
+     * @return the batch size
+     */
+    public int batchSize() {
+        return batchSize;
+    }
+
+    /**
+     * Returns what decides the answers beside the model, the prompts and the seed.
+     *
+     * @return setting by name
+     */
+    public Map<String, String> settings() {
+        Map<String, String> settings = new LinkedHashMap<>();
+        settings.put("max_new_tokens", String.valueOf(config.maxNewTokens()));
+        settings.put("temperature", String.valueOf(config.temperature()));
+        settings.put("top_k", String.valueOf(config.topK()));
+        settings.put("top_p", String.valueOf(config.topP()));
+        settings.put("min_p", String.valueOf(config.minP()));
+        settings.put("repetition_penalty", String.valueOf(config.repetitionPenalty()));
+        settings.put("eos_ids", String.valueOf(config.eosIds()));
+        settings.put("stop", String.valueOf(config.stopStrings()));
+        settings.put("generation_batch_size", String.valueOf(batchSize)); // decides the rounding
+        return settings;
+    }
+
+    /**
      * Samples answers. An answer depends on the seed and its place in the result, and on the size
      * of its batch by no more than rounding.
      *
      * @param prompts what to ask
      * @param each how many answers each prompt gets
      * @param seed decides the random numbers
-     * @param beforeBatch is run before each batch; it may throw, to end the sampling
+     * @param beforeBatch is run before each batch and with the tokens; it may throw, to end the
+     *     sampling
      * @return the answers, those to one prompt side by side
      */
     public List<Completion> sample(
@@ -65,7 +105,7 @@ public final class CompletionSampler {
                     generator.generate(
                             batch.stream().map(Prompt::ids).toList(),
                             config.toBuilder().optSeed(seed + from).build(),
-                            (row, text) -> {});
+                            (row, text) -> beforeBatch.run());
             for (int i = 0; i < batch.size(); i++) {
                 completions.add(completion(batch.get(i), texts.get(i)));
             }

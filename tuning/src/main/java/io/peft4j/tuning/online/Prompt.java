@@ -3,6 +3,11 @@ package io.peft4j.tuning.online;
 import ai.djl.util.Preconditions;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import io.peft4j.files.Sha256;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -67,5 +72,20 @@ public final class Prompt {
         return value == null || !value.isJsonPrimitive()
                 ? Optional.empty()
                 : Optional.of(value.getAsString());
+    }
+
+    /**
+     * Hashes prompts and all that their rows say, since rewards may depend on it.
+     *
+     * @param prompts the prompts, in their order
+     * @return 64 hexadecimal digits
+     */
+    public static String fingerprint(List<Prompt> prompts) {
+        MessageDigest digest = Sha256.digest();
+        for (Prompt prompt : prompts) {
+            String content = Arrays.toString(prompt.ids) + " " + prompt.row + "\n";
+            digest.update(content.getBytes(StandardCharsets.UTF_8));
+        }
+        return Sha256.hex(digest);
     }
 }

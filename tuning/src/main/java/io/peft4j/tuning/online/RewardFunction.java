@@ -19,6 +19,24 @@ public interface RewardFunction {
     double[] rewards(List<Completion> completions);
 
     /**
+     * Refuses a prompt whose answers it could not judge, as where the row does not say what is
+     * right; is asked before anything is sampled.
+     *
+     * @param prompt the prompt
+     * @throws RewardException if it could not; the message says what the row must have
+     */
+    default void check(Prompt prompt) {}
+
+    /**
+     * Tells what decides its rewards, beside the answers, for a resumed run to compare.
+     *
+     * @return the same text for the same rewards; nothing unless a function says so
+     */
+    default String settings() {
+        return "";
+    }
+
+    /**
      * Makes a function that looks at each answer alone.
      *
      * @param reward the reward of one

@@ -1,6 +1,7 @@
 package io.peft4j.tuning.preference;
 
 import ai.djl.util.Preconditions;
+import io.peft4j.tuning.ReferenceSync;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,13 +1,12 @@
 package io.peft4j.tuning.preference;
 
 import ai.djl.ndarray.NDManager;
-import com.google.gson.JsonObject;
-import io.peft4j.files.AtomicFiles;
-import io.peft4j.text.StrictJson;
 import io.peft4j.torch.NoDropout;
 import io.peft4j.tuning.Batch;
 import io.peft4j.tuning.EvaluationResult;
 import io.peft4j.tuning.LanguageModel;
+import io.peft4j.tuning.Reference;
+import io.peft4j.tuning.TokensSeen;
 import io.peft4j.tuning.TrainingTask;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -20,17 +19,13 @@ import org.jspecify.annotations.Nullable;
 /** Preferences, learned by one of {@link LossType}. A step's loss is the mean over its pairs. */
 final class DpoTask implements TrainingTask {
 
-    private static final String FILE = "dpo_state.json";
-    private static final String TOKENS = "num_tokens";
-
     private final PairBatches train;
     private final PairBatches heldOut;
     private final DpoConfig config;
     private final Reference reference;
     private final @Nullable LogProbabilities trainScores;
     private final @Nullable LogProbabilities heldOutScores;
-    private long tokensBefore;
-    private long tokensOfStep;
+    private final TokensSeen tokens = new TokensSeen("dpo_state.json");
 
     /**
      * Begins a task.
@@ -89,17 +84,14 @@ final class DpoTask implements TrainingTask {
     @Override
     public Step begin(LanguageModel model, int step, int[] rows, Runnable beforeBatch) {
         DpoStep begun = new DpoStep(model, rows);
-        tokensOfStep = begun.tokens();
+        tokens.begin(begun.tokens());
         return begun;
     }
 
     @Override
     public void afterStep(int done) {
-        tokensBefore += tokensOfStep;
-        tokensOfStep = 0;
-        config.sync()
-                .filter(sync -> done % sync.steps() == 0)
-                .ifPresent(sync -> reference.follow(sync.mixupAlpha()));
+        tokens.afterStep();
+        reference.afterStep(done);
     }
 
     @Override
@@ -145,21 +137,13 @@ final class DpoTask implements TrainingTask {
     @Override
     public void save(Path directory) throws IOException {
         reference.save(directory);
-        JsonObject state = new JsonObject();
-        state.addProperty(TOKENS, tokensBefore);
-        AtomicFiles.writeString(directory.resolve(FILE), state + "\n");
+        tokens.save(directory);
     }
 
     @Override
     public void load(Path directory) throws IOException {
         reference.load(directory);
-        Path file = directory.resolve(FILE);
-        try {
-            tokensBefore =
-                    StrictJson.read(file, 1 << 10, 2).getAsJsonObject().get(TOKENS).getAsLong();
-        } catch (IllegalStateException | NullPointerException | NumberFormatException e) {
-            throw new IOException(file + ": expected the number " + TOKENS, e);
-        }
+        tokens.load(directory);
     }
 
     private final class DpoStep implements Step, Update {
@@ -222,7 +206,7 @@ final class DpoTask implements TrainingTask {
         @Override
         public Map<String, Double> metrics() {
             Map<String, Double> values = metrics.values();
-            values.put(TOKENS, (double) (tokensBefore + tokens()));
+            values.put(TokensSeen.METRIC, (double) tokens.count());
             return values;
         }
     }

@@ -3,6 +3,7 @@ package io.peft4j.tuning.preference;
 import ai.djl.util.Preconditions;
 import io.peft4j.tuning.AdapterTrainable;
 import io.peft4j.tuning.LanguageModel;
+import io.peft4j.tuning.Reference;
 import io.peft4j.tuning.TaskTrainer;
 import io.peft4j.tuning.TrainingConfig;
 import io.peft4j.tuning.TrainingObserver;
@@ -10,8 +11,6 @@ import io.peft4j.tuning.TrainingResult;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Direct preference optimisation of an adapter (Rafailov et al., arXiv:2305.18290), and the losses
@@ -26,8 +25,6 @@ import org.slf4j.LoggerFactory;
  * <p>Files are those of {@link TaskTrainer}; {@code metrics.jsonl} has TRL's names.
  */
 public final class DpoTrainer {
-
-    private static final Logger LOG = LoggerFactory.getLogger(DpoTrainer.class);
 
     private DpoTrainer() {}
 
@@ -58,10 +55,8 @@ public final class DpoTrainer {
             TrainingObserver... observers)
             throws IOException {
         Preconditions.checkArgument(!train.isEmpty(), "expected one pair at least, found none");
-        try (Reference reference = Reference.of(policy.model(), dpo.sync().isPresent())) {
-            String note = "the reference is " + reference.describe();
-            LOG.info("{}", note);
-            List.of(observers).forEach(observer -> observer.onNote(note));
+        try (Reference reference = Reference.of(policy.model(), dpo.sync())) {
+            reference.announce(observers);
             PairBatches pairs = new PairBatches(train);
             PairBatches others = new PairBatches(heldOut);
             LogProbabilities scores = null;

@@ -6,6 +6,7 @@ import ai.djl.ndarray.types.Shape;
 import io.peft4j.files.Sha256;
 import io.peft4j.torch.Tensors;
 import io.peft4j.tuning.LanguageModel;
+import io.peft4j.tuning.Reference;
 import io.peft4j.tuning.TensorFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

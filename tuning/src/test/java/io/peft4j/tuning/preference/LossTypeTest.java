@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import com.google.gson.JsonObject;
+import io.peft4j.tuning.ReferenceSync;
 import java.io.IOException;
 import java.util.List;
 import java.util.stream.Stream;

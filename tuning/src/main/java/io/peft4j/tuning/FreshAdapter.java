@@ -1,4 +1,4 @@
-package io.peft4j.tuning.preference;
+package io.peft4j.tuning;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;

@@ -1,4 +1,4 @@
-package io.peft4j.tuning.preference;
+package io.peft4j.tuning;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -7,42 +7,48 @@ import io.peft4j.adapters.Adapter;
 import io.peft4j.files.Sha256;
 import io.peft4j.torch.GradMode;
 import io.peft4j.torch.Tensors;
-import io.peft4j.tuning.Role;
-import io.peft4j.tuning.TensorFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The model that a policy is compared with: what the policy was when training began.
  *
  * <p>For a fresh adapter, which changes nothing yet, that is the base model, with the adapter off.
  * For one that was trained it is a frozen copy of it, a second adapter on the same base. A
- * reference that is to follow the policy is a copy always.
+ * reference that is to follow the policy is a copy always. It never moves unless a {@link
+ * ReferenceSync} says so.
  */
-final class Reference implements AutoCloseable {
+public final class Reference implements AutoCloseable {
 
     /** The name of the copy. */
-    static final String NAME = "reference";
+    public static final String NAME = "reference";
 
+    private static final Logger LOG = LoggerFactory.getLogger(Reference.class);
     private static final String FILE = "reference.safetensors";
 
     private final Adapter policy;
     private final AdaptedModel model;
     private final @Nullable Adapter copy;
+    private final Optional<ReferenceSync> sync;
     private final String start;
 
-    private Reference(AdaptedModel model, @Nullable Adapter copy) {
+    private Reference(AdaptedModel model, @Nullable Adapter copy, Optional<ReferenceSync> sync) {
         this.model = model;
         policy = model.adapter();
         this.copy = copy;
+        this.sync = sync;
         start = copy == null ? "base" : hash(copy);
     }
 
@@ -50,50 +56,88 @@ final class Reference implements AutoCloseable {
      * Makes the reference of the active adapter.
      *
      * @param model the model
-     * @param moving whether the reference will follow the policy
+     * @param sync how it follows the policy; empty if it never moves
+     * @return the reference; close it
      * @throws IllegalStateException if there is an adapter of the copy's name
      */
-    static Reference of(AdaptedModel model, boolean moving) {
-        if (!moving && FreshAdapter.is(model.adapter())) {
-            return new Reference(model, null);
+    public static Reference of(AdaptedModel model, Optional<ReferenceSync> sync) {
+        if (sync.isEmpty() && FreshAdapter.is(model.adapter())) {
+            return new Reference(model, null, sync);
         }
         Adapter policy = model.adapter();
         Adapter copy = model.add(NAME, policy.config(), policy.provenance().seed().orElse(42));
         try (GradMode off = GradMode.disabled()) {
             each(copy, policy, (reference, value) -> Tensors.copy(value, reference));
         }
-        return new Reference(model, copy);
+        return new Reference(model, copy, sync);
     }
 
-    /** Tells in words what it is. */
-    String describe() {
-        return copy == null
-                ? "the base model: the adapter is new and changes nothing yet"
-                : "a frozen copy of the adapter, named \"" + NAME + "\"";
+    /**
+     * Says what it is, to the log and to whoever follows the training.
+     *
+     * @param observers get a note
+     */
+    public void announce(TrainingObserver... observers) {
+        String note = "the reference is " + describe();
+        LOG.info("{}", note);
+        List.of(observers).forEach(observer -> observer.onNote(note));
     }
 
-    Role role() {
+    private String describe() {
+        if (copy == null) {
+            return "the base model: the adapter is new and changes nothing yet";
+        }
+        return sync.map(
+                        s ->
+                                "a copy of the adapter, named \""
+                                        + NAME
+                                        + "\", that follows it every "
+                                        + s.steps()
+                                        + " steps")
+                .orElse("a frozen copy of the adapter, named \"" + NAME + "\"");
+    }
+
+    /**
+     * Returns how to compute with it.
+     *
+     * @return the base alone, or the base with the copy
+     */
+    public Role role() {
         return copy == null ? Role.base(model) : Role.adapter(model, NAME);
     }
 
-    /** Returns the SHA-256 of what it began with, or {@code base}. */
-    String start() {
+    /**
+     * Tells what it began with, which a resumed run must share.
+     *
+     * @return the SHA-256 of its adapter, or {@code base}
+     */
+    public String start() {
         return start;
     }
 
-    /** Returns which base and which adapter it computes with now. */
-    String fingerprint() {
+    /**
+     * Tells which base and which adapter it computes with now.
+     *
+     * @return hashes, and the adapter's config
+     */
+    public String fingerprint() {
         String base = model.baseFingerprint();
         return copy == null ? base : base + " " + copy.config().toPeft().json() + " " + hash(copy);
     }
 
-    /** Moves it towards the policy. */
-    void follow(double alpha) {
-        if (copy == null) {
-            throw new IllegalStateException("the base model is no reference that can move");
-        }
+    /**
+     * Is told that the policy has moved, and follows it if it is time to.
+     *
+     * @param done the steps done
+     */
+    public void afterStep(int done) {
+        sync.filter(s -> done % s.steps() == 0).ifPresent(s -> follow(s.mixupAlpha()));
+    }
+
+    private void follow(double alpha) {
+        Adapter moved = Objects.requireNonNull(copy); // one that is to follow is a copy
         try (GradMode off = GradMode.disabled()) {
-            each(copy, policy, (reference, value) -> mix(reference, value, alpha));
+            each(moved, policy, (reference, value) -> mix(reference, value, alpha));
         }
     }
 
@@ -116,13 +160,25 @@ final class Reference implements AutoCloseable {
         }
     }
 
-    void save(Path directory) throws IOException {
+    /**
+     * Writes the copy, if it is one, into a checkpoint.
+     *
+     * @param directory an existing directory
+     * @throws IOException if writing fails
+     */
+    public void save(Path directory) throws IOException {
         if (copy != null) {
             TensorFile.save(directory.resolve(FILE), arrays(copy));
         }
     }
 
-    void load(Path directory) throws IOException {
+    /**
+     * Reads the copy, if it is one.
+     *
+     * @param directory what {@link #save} wrote into
+     * @throws IOException if the file cannot be read or does not fit
+     */
+    public void load(Path directory) throws IOException {
         if (copy != null) {
             TensorFile.load(directory.resolve(FILE), arrays(copy));
         }

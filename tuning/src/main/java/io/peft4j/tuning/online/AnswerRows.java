@@ -1,0 +1,32 @@
+package io.peft4j.tuning.online;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
+
+/** Writes answers as rows of data have them. */
+public final class AnswerRows {
+
+    private AnswerRows() {}
+
+    /**
+     * Returns an answer in the form of its prompt: a text for a text, the assistant's message for
+     * messages.
+     *
+     * @param prompt what was asked
+     * @param answer what was answered
+     * @return the answer, for {@code completion}, {@code chosen} or {@code rejected}
+     */
+    public static JsonElement of(Prompt prompt, SampledAnswer answer) {
+        if (!(prompt.row().get("prompt") instanceof JsonArray)) {
+            return new JsonPrimitive(answer.text());
+        }
+        JsonObject message = new JsonObject();
+        message.addProperty("role", "assistant");
+        message.addProperty("content", answer.text());
+        JsonArray messages = new JsonArray();
+        messages.add(message);
+        return messages;
+    }
+}
