@@ -41,7 +41,8 @@ import picocli.CommandLine.Spec;
             ExportCommand.class,
             ConvertCommand.class,
             InspectCommand.class,
-            CompareCommand.class
+            CompareCommand.class,
+            PipelineCommand.class
         })
 public final class Peft4j implements Runnable {
 
@@ -86,13 +87,7 @@ public final class Peft4j implements Runnable {
      */
     public static int run(String[] args, PrintWriter out, PrintWriter err) {
         Peft4j root = new Peft4j();
-        CommandLine commandLine =
-                new CommandLine(root)
-                        .setOut(out)
-                        .setErr(err)
-                        .setExpandAtFiles(false) // a prompt may begin with @: see ArgumentFile
-                        .setUsageHelpAutoWidth(false)
-                        .setUsageHelpWidth(100);
+        CommandLine commandLine = commandLine(root).setOut(out).setErr(err);
         commandLine.setParameterExceptionHandler(
                 // flags after the wrong one were not read
                 (e, given) ->
@@ -113,6 +108,18 @@ public final class Peft4j implements Runnable {
         }
         err.flush();
         return code;
+    }
+
+    /** All commands, to be asked about their flags. */
+    static CommandLine commandLine() {
+        return commandLine(new Peft4j());
+    }
+
+    private static CommandLine commandLine(Peft4j root) {
+        return new CommandLine(root)
+                .setExpandAtFiles(false) // a prompt may begin with @: see ArgumentFile
+                .setUsageHelpAutoWidth(false)
+                .setUsageHelpWidth(100);
     }
 
     private static int report(Throwable e, PrintWriter err, boolean verbose) {
