@@ -30,6 +30,7 @@ import picocli.CommandLine.Spec;
         subcommands = {
             TrainCommand.class,
             DpoCommand.class,
+            RewardCommand.class,
             EvalCommand.class,
             GenerateCommand.class,
             MergeCommand.class,
