@@ -33,6 +33,7 @@ import picocli.CommandLine.Spec;
         subcommands = {
             TrainCommand.class,
             DpoCommand.class,
+            RewardCommand.class,
             PpoCommand.class,
             RejectionSampleCommand.class,
             EvalCommand.class,

@@ -104,7 +104,7 @@ final class UsageTest {
     void noCommandIsRefusedWithTheCommands() {
         assertRefused(
                 CommandRun.of(),
-                "say what to do: train, dpo, rejection-sample, eval, generate, merge, export");
+                "say what to do: train, dpo, reward, ppo, rejection-sample, eval, generate, merge");
     }
 
     @Test
