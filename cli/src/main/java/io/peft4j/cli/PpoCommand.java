@@ -11,10 +11,13 @@ import io.peft4j.tuning.TrainingResult;
 import io.peft4j.tuning.online.GroupConfig;
 import io.peft4j.tuning.online.GrpoConfig;
 import io.peft4j.tuning.online.GrpoTrainer;
+import io.peft4j.tuning.online.PpoConfig;
+import io.peft4j.tuning.online.PpoTrainer;
 import io.peft4j.tuning.online.Prompt;
 import io.peft4j.tuning.online.Reward;
 import io.peft4j.tuning.online.RlooConfig;
 import io.peft4j.tuning.online.RlooTrainer;
+import io.peft4j.tuning.online.ValueAdapter;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -39,8 +42,8 @@ import picocli.CommandLine.Spec;
                         + " optimisation and its relatives, under TRL's names.")
 final class PpoCommand implements Callable<Integer> {
 
-    private static final String PPO = "ppo";
-    private static final Set<String> ALGORITHMS = Set.of(PPO, GroupFlags.GRPO, GroupFlags.RLOO);
+    private static final Set<String> ALGORITHMS =
+            Set.of(PpoFlags.PPO, GroupFlags.GRPO, GroupFlags.RLOO);
 
     /** TRL's 1e-6 is for all weights; adapters learn about ten times as fast. */
     private static final double LEARNING_RATE = 1e-5;
@@ -49,6 +52,8 @@ final class PpoCommand implements Callable<Integer> {
     @Mixin private BaseModelOption base;
     @Mixin private MethodOptions method;
     @Mixin private RewardOptions rewards;
+    @Mixin private RewardModelOption rewardModel;
+    @Mixin private PpoFlags ppo;
     @Mixin private GroupFlags group;
     @Mixin private ReferenceSyncOptions reference;
     @Mixin private SamplingOptions sampling;
@@ -59,7 +64,7 @@ final class PpoCommand implements Callable<Integer> {
     @Option(
             names = "--algorithm",
             paramLabel = "NAME",
-            defaultValue = PPO,
+            defaultValue = PpoFlags.PPO,
             description =
                     "ppo, with a value function; or grpo or rloo, which compare several answers to"
                             + " a prompt (default: ${DEFAULT-VALUE}).")
@@ -105,14 +110,17 @@ final class PpoCommand implements Callable<Integer> {
             List<Prompt> heldOut = evalData == null ? List.of() : read(evalData, loaded, err);
             List<Prompt> all = new ArrayList<>(train);
             all.addAll(heldOut);
-            List<Reward> judges = rewards.open(all);
-            GroupConfig config = config(sampling.config(loaded, all), sync);
+            List<Reward> judges = new ArrayList<>(rewards.open(all));
+            GenerationConfig generation = sampling.config(loaded, all);
             try (AdaptedModel adapted = method.attach(loaded, base.source(), training, err)) {
                 err.print(adapted.summary().toString().lines().findFirst().orElse("") + "\n");
+                rewardModel
+                        .open(loaded.model(), adapted, training.batchSize(), err)
+                        .ifPresent(judges::add);
                 AdapterTrainable policy = new AdapterTrainable(adapted, facts());
                 Run run = new Run(loaded, policy, train, heldOut, judges);
                 try (GracefulStop stop = GracefulStop.begin()) {
-                    TrainingResult result = learn(run, config);
+                    TrainingResult result = learn(run, generation, sync);
                     JsonObject json = runs.json(result);
                     spec.commandLine().getOut().print(runs.text(json, runs.text(result)));
                 }
@@ -128,6 +136,28 @@ final class PpoCommand implements Callable<Integer> {
             List<Prompt> train,
             List<Prompt> heldOut,
             List<Reward> rewards) {
+
+        TrainingResult ppo(
+                PpoConfig ppo, TrainingConfig config, Path output, TrainingObserver... observers)
+                throws IOException {
+            AdaptedModel adapted = policy.model();
+            if (adapted.names().contains(RewardModelOption.NAME)) {
+                ValueAdapter.copyOf(adapted, RewardModelOption.NAME);
+            } else {
+                ValueAdapter.fresh(loaded.model(), adapted, config.seed());
+            }
+            return PpoTrainer.train(
+                    loaded.model(),
+                    loaded.requireTokenizer(),
+                    policy,
+                    train,
+                    heldOut,
+                    rewards,
+                    ppo,
+                    config,
+                    output,
+                    observers);
+        }
 
         TrainingResult grpo(
                 GrpoConfig grpo, TrainingConfig config, Path output, TrainingObserver... observers)
@@ -162,13 +192,20 @@ final class PpoCommand implements Callable<Integer> {
         }
     }
 
-    private TrainingResult learn(Run run, GroupConfig config) throws IOException {
+    private TrainingResult learn(
+            Run run, GenerationConfig generation, Optional<ReferenceSync> sync)
+            throws IOException {
         try (TrainingProgress progress =
                         TrainingProgress.to(spec.commandLine().getErr(), algorithm)
                                 .on(run.loaded().model().manager().getDevice());
                 Reports reports = runs.reports(progress::onWarning)) {
             TrainingConfig how = runs.configure(training.config(), 0).build();
             TrainingObserver[] observers = reports.after(progress);
+            if (algorithm.equals(PpoFlags.PPO)) {
+                PpoConfig config = ppo.config(generation, evaluation(generation), sync);
+                return run.ppo(config, how, runs.output(), observers);
+            }
+            GroupConfig config = config(generation, sync);
             return config instanceof GrpoConfig grpo
                     ? run.grpo(grpo, how, runs.output(), observers)
                     : run.rloo((RlooConfig) config, how, runs.output(), observers);
@@ -176,14 +213,20 @@ final class PpoCommand implements Callable<Integer> {
     }
 
     private GroupConfig config(GenerationConfig generation, Optional<ReferenceSync> sync) {
-        GenerationConfig evaluation =
-                generation.toBuilder().optTemperature(evalTemperature).build();
-        return group.config(algorithm, generation, evaluation, sync);
+        return group.config(algorithm, generation, evaluation(generation), sync);
+    }
+
+    private GenerationConfig evaluation(GenerationConfig generation) {
+        return generation.toBuilder().optTemperature(evalTemperature).build();
     }
 
     /** Counts the sequences of a prompt in a batch. */
     private int sequences(Optional<ReferenceSync> sync) {
         GenerationConfig any = GenerationConfig.builder().optTemperature(1).build();
+        if (algorithm.equals(PpoFlags.PPO)) {
+            ppo.config(any, any, sync);
+            return 1;
+        }
         return config(any, sync).numGenerations();
     }
 
@@ -218,6 +261,7 @@ final class PpoCommand implements Callable<Integer> {
     private Map<String, String> facts() throws IOException {
         Map<String, String> facts = DataFiles.facts(data, evalData);
         facts.putAll(method.facts());
+        facts.putAll(rewardModel.facts());
         return facts;
     }
 
@@ -225,10 +269,6 @@ final class PpoCommand implements Callable<Integer> {
         if (!ALGORITHMS.contains(algorithm)) {
             throw new UsageException(
                     "--algorithm must be ppo, grpo or rloo, but is \"" + algorithm + "\"");
-        }
-        if (algorithm.equals(PPO)) {
-            throw new UsageException(
-                    "--algorithm ppo is not here yet: choose --algorithm grpo or rloo");
         }
         base.check();
         if (method.isFull()) {
@@ -245,12 +285,18 @@ final class PpoCommand implements Callable<Integer> {
             Checks.file("--eval-data", evalData);
         }
         Checks.notNegative("--eval-temperature", evalTemperature);
-        sampling.preferTemperature(1);
+        sampling.preferTemperature(algorithm.equals(PpoFlags.PPO) ? 0.7 : 1);
         sampling.check();
         sampling.requireChance("--algorithm " + algorithm);
-        rewards.check();
+        rewardModel.check();
+        if (rewards.isGiven() || !rewardModel.isGiven()) {
+            rewards.check();
+        }
         group.check(algorithm);
+        ppo.check(algorithm);
         runs.check(evalData != null);
-        return reference.sync();
+        Optional<ReferenceSync> sync = reference.sync();
+        sequences(sync); // what contradicts is refused before the model is loaded
+        return sync;
     }
 }

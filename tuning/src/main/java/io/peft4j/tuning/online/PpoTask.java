@@ -1,6 +1,5 @@
 package io.peft4j.tuning.online;
 
-import io.peft4j.tuning.DataFingerprint;
 import io.peft4j.tuning.EvaluationResult;
 import io.peft4j.tuning.Example;
 import io.peft4j.tuning.LanguageModel;
@@ -18,7 +17,6 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
@@ -56,9 +54,9 @@ final class PpoTask implements TrainingTask {
      *
      * @param train of the prompts to train on
      * @param heldOut of the others; policy and reference need not be asked
-     * @param rewards what judges them
+     * @param settings what decides them, which a resumed run must share
      */
-    record Source(Rollouts train, Rollouts heldOut, List<Reward> rewards) {}
+    record Source(Rollouts train, Rollouts heldOut, Map<String, String> settings) {}
 
     /**
      * Begins a task.
@@ -106,20 +104,11 @@ final class PpoTask implements TrainingTask {
     @Override
     public Map<String, String> settings() {
         Map<String, String> settings = new LinkedHashMap<>(config.settings());
+        settings.putAll(source.settings());
         settings.put("reference", reference.start());
-        settings.put(
-                "rewards",
-                source.rewards().stream()
-                        .map(reward -> reward.name() + " " + reward.weight())
-                        .collect(Collectors.joining(", ")));
-        settings.put("data_sha256", fingerprint(train));
-        settings.put("held_out_sha256", fingerprint(heldOut));
+        settings.put("data_sha256", Prompt.fingerprint(train));
+        settings.put("held_out_sha256", Prompt.fingerprint(heldOut));
         return settings;
-    }
-
-    private static String fingerprint(List<Prompt> prompts) {
-        return DataFingerprint.of(
-                prompts.stream().map(prompt -> Example.of(prompt.ids())).toList());
     }
 
     @Override

@@ -93,7 +93,8 @@ public final class PpoTrainer {
                             heldOut,
                             ppo,
                             config,
-                            new PpoTask.Source(sampler::sample, others::sample, rewards),
+                            new PpoTask.Source(
+                                    sampler::sample, others::sample, sampler.settings()),
                             reference,
                             Role.adapter(adapted, ValueAdapter.NAME));
             return train(LanguageModel.of(model), policy, task, config, output, observers);

@@ -100,7 +100,7 @@ class PpoGoldenTest {
                                         (language, step, prompts, before) -> {
                                             throw new AssertionError("nothing is held out");
                                         },
-                                        List.of()),
+                                        Map.of()),
                                 reference,
                                 Role.adapter(model.adapted(), ValueAdapter.NAME));
                 PpoTrainer.train(

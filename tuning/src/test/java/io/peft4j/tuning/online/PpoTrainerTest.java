@@ -216,7 +216,7 @@ class PpoTrainerTest {
         assertThat(provenance.get("training.kind")).contains("ppo");
         assertThat(provenance.get("training.kl_coef")).contains("0.05");
         assertThat(provenance.get("training.temperature")).contains("0.9");
-        assertThat(provenance.get("training.rewards")).contains("letters 1.0");
+        assertThat(provenance.get("training.rewards")).contains("letters*1.0");
         assertThat(Adapters.readConfig(directory.resolve("value")).toPeft().string("task_type"))
                 .contains("SEQ_CLS");
     }
