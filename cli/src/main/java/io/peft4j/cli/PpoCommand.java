@@ -4,7 +4,6 @@ import com.google.gson.JsonObject;
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.models.GenerationConfig;
 import io.peft4j.tuning.AdapterTrainable;
-import io.peft4j.tuning.ReferenceSync;
 import io.peft4j.tuning.TrainingConfig;
 import io.peft4j.tuning.TrainingObserver;
 import io.peft4j.tuning.TrainingResult;
@@ -24,7 +23,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -96,12 +94,12 @@ final class PpoCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        Optional<ReferenceSync> sync = check();
+        check();
         PrintWriter err = spec.commandLine().getErr();
         if (runs.isDry()) {
             JsonObject plan =
                     new DryRun(base.source(), method, training, compute)
-                            .planPrompts(data, sampling, sequences(sync), err);
+                            .planPrompts(data, sampling, sequences(), err);
             spec.commandLine().getOut().print(runs.text(plan, DryRun.text(plan)));
             return 0;
         }
@@ -120,7 +118,7 @@ final class PpoCommand implements Callable<Integer> {
                 AdapterTrainable policy = new AdapterTrainable(adapted, facts());
                 Run run = new Run(loaded, policy, train, heldOut, judges);
                 try (GracefulStop stop = GracefulStop.begin()) {
-                    TrainingResult result = learn(run, generation, sync);
+                    TrainingResult result = learn(run, generation);
                     JsonObject json = runs.json(result);
                     spec.commandLine().getOut().print(runs.text(json, runs.text(result)));
                 }
@@ -192,9 +190,7 @@ final class PpoCommand implements Callable<Integer> {
         }
     }
 
-    private TrainingResult learn(
-            Run run, GenerationConfig generation, Optional<ReferenceSync> sync)
-            throws IOException {
+    private TrainingResult learn(Run run, GenerationConfig generation) throws IOException {
         try (TrainingProgress progress =
                         TrainingProgress.to(spec.commandLine().getErr(), algorithm)
                                 .on(run.loaded().model().manager().getDevice());
@@ -202,18 +198,21 @@ final class PpoCommand implements Callable<Integer> {
             TrainingConfig how = runs.configure(training.config(), 0).build();
             TrainingObserver[] observers = reports.after(progress);
             if (algorithm.equals(PpoFlags.PPO)) {
-                PpoConfig config = ppo.config(generation, evaluation(generation), sync);
-                return run.ppo(config, how, runs.output(), observers);
+                return run.ppo(ppoConfig(generation), how, runs.output(), observers);
             }
-            GroupConfig config = config(generation, sync);
+            GroupConfig config = config(generation);
             return config instanceof GrpoConfig grpo
                     ? run.grpo(grpo, how, runs.output(), observers)
                     : run.rloo((RlooConfig) config, how, runs.output(), observers);
         }
     }
 
-    private GroupConfig config(GenerationConfig generation, Optional<ReferenceSync> sync) {
-        return group.config(algorithm, generation, evaluation(generation), sync);
+    private GroupConfig config(GenerationConfig generation) {
+        return group.config(algorithm, generation, evaluation(generation), reference.sync());
+    }
+
+    private PpoConfig ppoConfig(GenerationConfig generation) {
+        return ppo.config(generation, evaluation(generation), reference.sync());
     }
 
     private GenerationConfig evaluation(GenerationConfig generation) {
@@ -221,22 +220,20 @@ final class PpoCommand implements Callable<Integer> {
     }
 
     /** Counts the sequences of a prompt in a batch. */
-    private int sequences(Optional<ReferenceSync> sync) {
+    private int sequences() {
         GenerationConfig any = GenerationConfig.builder().optTemperature(1).build();
         if (algorithm.equals(PpoFlags.PPO)) {
-            ppo.config(any, any, sync);
+            PpoConfig unused = ppoConfig(any);
             return 1;
         }
-        return config(any, sync).numGenerations();
+        return config(any).numGenerations();
     }
 
     /** Reads prompts; those that are too long are left out, and that is said. */
     private List<Prompt> read(Path file, LoadedModel loaded, PrintWriter err) throws IOException {
         List<Prompt> all = sampling.prompts(file, loaded, err);
         List<Prompt> fitting =
-                all.stream()
-                        .filter(prompt -> prompt.ids().length <= training.maxLength())
-                        .toList();
+                all.stream().filter(prompt -> prompt.ids().length <= training.maxLength()).toList();
         if (fitting.isEmpty()) {
             throw new UsageException(
                     "--max-length: all prompts of "
@@ -265,7 +262,7 @@ final class PpoCommand implements Callable<Integer> {
         return facts;
     }
 
-    private Optional<ReferenceSync> check() {
+    private void check() {
         if (!ALGORITHMS.contains(algorithm)) {
             throw new UsageException(
                     "--algorithm must be ppo, grpo or rloo, but is \"" + algorithm + "\"");
@@ -295,8 +292,6 @@ final class PpoCommand implements Callable<Integer> {
         group.check(algorithm);
         ppo.check(algorithm);
         runs.check(evalData != null);
-        Optional<ReferenceSync> sync = reference.sync();
-        sequences(sync); // what contradicts is refused before the model is loaded
-        return sync;
+        int unused = sequences(); // refuses what contradicts itself before a model is loaded
     }
 }

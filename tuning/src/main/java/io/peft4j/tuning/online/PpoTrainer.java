@@ -58,6 +58,7 @@ public final class PpoTrainer {
      * @param output the directory to write to; made if it does not exist
      * @param observers hear of the progress
      * @return how it ended
+     * @throws IllegalArgumentException if a prompt with its answer does not fit the model's context
      * @throws IllegalStateException if the model has no adapter named {@code value}, see {@link
      *     ValueAdapter}, or has one named {@code reference}
      * @throws RewardException if a reward is not a finite number
@@ -76,6 +77,8 @@ public final class PpoTrainer {
             TrainingObserver... observers)
             throws IOException {
         Preconditions.checkArgument(!train.isEmpty(), "expected one prompt at least, found none");
+        GroupTraining.requireRoom(model, train, ppo.generation());
+        GroupTraining.requireRoom(model, heldOut, ppo.evalGeneration());
         AdaptedModel adapted = policy.model();
         requireValue(adapted);
         try (Reference reference = Reference.of(adapted, ppo.sync())) {
