@@ -258,7 +258,6 @@ final class PpoCommand implements Callable<Integer> {
     private Map<String, String> facts() throws IOException {
         Map<String, String> facts = DataFiles.facts(data, evalData);
         facts.putAll(method.facts());
-        facts.putAll(rewardModel.facts());
         return facts;
     }
 

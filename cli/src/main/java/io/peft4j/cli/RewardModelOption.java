@@ -3,12 +3,14 @@ package io.peft4j.cli;
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.files.Sha256;
 import io.peft4j.models.CausalLm;
+import io.peft4j.tuning.online.Completion;
 import io.peft4j.tuning.online.Reward;
+import io.peft4j.tuning.online.RewardFunction;
 import io.peft4j.tuning.reward.RewardModel;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.Map;
+import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -29,9 +31,6 @@ final class RewardModelOption {
                             + " it.")
     private @Nullable Source adapter;
 
-    /** Where it was found. */
-    private @Nullable Path directory;
-
     void check() {
         if (adapter != null) {
             adapter.check("--reward-model");
@@ -43,24 +42,23 @@ final class RewardModelOption {
     }
 
     /** Puts the reward model beside the policy, if there is one. */
-    Optional<Reward> open(CausalLm model, AdaptedModel adapted, int batchSize, PrintWriter err)
+    Optional<Reward> open(CausalLm base, AdaptedModel adapted, int batchSize, PrintWriter err)
             throws IOException {
         if (adapter == null) {
             return Optional.empty();
         }
-        directory = adapter.fetchAdapter(err);
-        return Optional.of(
-                new Reward(
-                        "reward_model",
-                        RewardModel.open(model, adapted, NAME, directory, batchSize)));
+        Path directory = adapter.fetchAdapter(err);
+        RewardModel model = RewardModel.open(base, adapted, NAME, directory, batchSize);
+        String hash = Sha256.of(directory.resolve("adapter_model.safetensors"));
+        return Optional.of(new Reward("reward_model", new Judge(model, hash)));
     }
 
-    /** What a provenance is to tell of it. */
-    Map<String, String> facts() throws IOException {
-        return directory == null
-                ? Map.of()
-                : Map.of(
-                        "reward_model_sha256",
-                        Sha256.of(directory.resolve("adapter_model.safetensors")));
+    /** A reward model that a resumed run can tell from another. */
+    private record Judge(RewardModel model, String settings) implements RewardFunction {
+
+        @Override
+        public double[] rewards(List<Completion> completions) {
+            return model.rewards(completions);
+        }
     }
 }

@@ -26,6 +26,8 @@ import java.util.stream.IntStream;
  */
 final class PpoTask implements TrainingTask {
 
+    private static final int OF_EVALUATIONS = -1; // stands for the step in their seed
+
     private final List<Prompt> train;
     private final List<Prompt> heldOut;
     private final PpoConfig config;
@@ -191,7 +193,9 @@ final class PpoTask implements TrainingTask {
 
     @Override
     public EvaluationResult evaluate(LanguageModel model, int batchSize, Runnable beforeBatch) {
-        return source.heldOut().sample(model, 0, heldOut, beforeBatch).evaluation();
+        return source.heldOut()
+                .sample(model, OF_EVALUATIONS, heldOut, beforeBatch)
+                .evaluation();
     }
 
     @Override
