@@ -32,8 +32,7 @@ final class PpoFlags {
     @Option(
             names = "--kl-coef",
             paramLabel = "X",
-            description =
-                    "ppo: how strongly the policy is held to the reference (default: 0.05).")
+            description = "ppo: how strongly the policy is held to the reference (default: 0.05).")
     private @Nullable Double klCoef;
 
     @Option(
@@ -52,8 +51,7 @@ final class PpoFlags {
     @Option(
             names = "--cliprange",
             paramLabel = "X",
-            description =
-                    "ppo: how far the ratio of probabilities may be from 1 (default: 0.2).")
+            description = "ppo: how far the ratio of probabilities may be from 1 (default: 0.2).")
     private @Nullable Double clipRange;
 
     @Option(
@@ -71,8 +69,7 @@ final class PpoFlags {
     @Option(
             names = "--gamma",
             paramLabel = "X",
-            description =
-                    "ppo: how much a reward counts that comes a token later (default: 1).")
+            description = "ppo: how much a reward counts that comes a token later (default: 1).")
     private @Nullable Double gamma;
 
     @Option(

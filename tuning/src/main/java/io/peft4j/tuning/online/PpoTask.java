@@ -117,8 +117,7 @@ final class PpoTask implements TrainingTask {
     public Step begin(LanguageModel model, int step, int[] rows, Runnable beforeBatch) {
         List<Prompt> prompts = Arrays.stream(rows).mapToObj(train::get).toList();
         Rollout rollout = source.train().sample(model, step, prompts, beforeBatch);
-        List<Example> examples =
-                rollout.completions().stream().map(Completion::example).toList();
+        List<Example> examples = rollout.completions().stream().map(Completion::example).toList();
         ValueFunction function = new ValueFunction(model, value);
         List<double[]> values = function.values(examples, training.batchSize(), beforeBatch);
         PpoExperience experience = new PpoExperience(scored(rollout, values), config);
@@ -193,9 +192,7 @@ final class PpoTask implements TrainingTask {
 
     @Override
     public EvaluationResult evaluate(LanguageModel model, int batchSize, Runnable beforeBatch) {
-        return source.heldOut()
-                .sample(model, OF_EVALUATIONS, heldOut, beforeBatch)
-                .evaluation();
+        return source.heldOut().sample(model, OF_EVALUATIONS, heldOut, beforeBatch).evaluation();
     }
 
     @Override

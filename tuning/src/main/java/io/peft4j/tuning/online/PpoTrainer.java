@@ -96,8 +96,7 @@ public final class PpoTrainer {
                             heldOut,
                             ppo,
                             config,
-                            new PpoTask.Source(
-                                    sampler::sample, others::sample, sampler.settings()),
+                            new PpoTask.Source(sampler::sample, others::sample, sampler.settings()),
                             reference,
                             Role.adapter(adapted, ValueAdapter.NAME));
             return train(LanguageModel.of(model), policy, task, config, output, observers);
@@ -126,8 +125,7 @@ public final class PpoTrainer {
             GenerationConfig generation,
             TrainingConfig config) {
         return RolloutSampler.builder()
-                .setSampler(
-                        new CompletionSampler(model, tokenizer, generation, config.batchSize()))
+                .setSampler(new CompletionSampler(model, tokenizer, generation, config.batchSize()))
                 .setRewards(rewards)
                 .optBatchSize(config.batchSize())
                 .optSeed(config.seed())

@@ -149,8 +149,7 @@ class PpoGoldenTest {
                     answers,
                     1,
                     answers.stream()
-                            .mapToDouble(
-                                    one -> PpoGoldens.number(one.prompt().row(), "score"))
+                            .mapToDouble(one -> PpoGoldens.number(one.prompt().row(), "score"))
                             .toArray(),
                     policy,
                     CompletionScores.of(model, answers, temperature, 3, () -> {}),
