@@ -49,6 +49,7 @@ import java.util.Random;
 public final class RolesMemory {
 
     private static final String REWARD = "reward";
+
     /** Of both: what a larger heap holds of garbage is no need of either. */
     private static final String HEAP = "-Xmx128m";
 

@@ -24,8 +24,7 @@ import java.util.stream.Collectors;
  * @param facts what else the provenance is to tell of the training, text by key, such as {@code
  *     data_file}
  */
-public record AdapterTrainable(
-        AdaptedModel model, Optional<String> name, Map<String, String> facts)
+public record AdapterTrainable(AdaptedModel model, Optional<String> name, Map<String, String> facts)
         implements Trainable {
 
     static final String SETTING = "adapter.";

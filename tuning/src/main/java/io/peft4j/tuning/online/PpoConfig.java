@@ -178,13 +178,6 @@ public final class PpoConfig {
     /** Returns what a resumed run must share. */
     Map<String, String> settings() {
         Map<String, String> settings = new LinkedHashMap<>();
-        settings.put("response_length", String.valueOf(generation.maxNewTokens()));
-        settings.put("temperature", String.valueOf(generation.temperature()));
-        settings.put("top_k", String.valueOf(generation.topK()));
-        settings.put("top_p", String.valueOf(generation.topP()));
-        settings.put("min_p", String.valueOf(generation.minP()));
-        settings.put("repetition_penalty", String.valueOf(generation.repetitionPenalty()));
-        settings.put("stop_strings", String.valueOf(generation.stopStrings()));
         settings.put("num_ppo_epochs", String.valueOf(epochs));
         settings.put("num_mini_batches", String.valueOf(miniBatches));
         settings.put("kl_coef", String.valueOf(klCoef));
@@ -196,7 +189,6 @@ public final class PpoConfig {
         settings.put("gamma", String.valueOf(gae.gamma()));
         settings.put("lam", String.valueOf(gae.lambda()));
         settings.put("whiten_rewards", String.valueOf(whitenRewards));
-        missingEosPenalty().ifPresent(x -> settings.put("missing_eos_penalty", String.valueOf(x)));
         sync().ifPresent(
                         s -> {
                             settings.put("ref_model_mixup_alpha", String.valueOf(s.mixupAlpha()));

@@ -9,8 +9,6 @@ final class PpoLoss {
 
     private final PpoConfig config;
     private final long tokens;
-    private final ClippedPolicyLoss policyLoss;
-    private final ClippedValueLoss valueLoss;
     private double policy;
     private double value;
     private double kl;
@@ -29,8 +27,6 @@ final class PpoLoss {
     PpoLoss(PpoConfig config, long tokens) {
         this.config = config;
         this.tokens = tokens;
-        policyLoss = new ClippedPolicyLoss(config.clipRange());
-        valueLoss = new ClippedValueLoss(config.valueClipRange());
     }
 
     /**
@@ -47,11 +43,14 @@ final class PpoLoss {
             PpoExperience experience, int row, int token, double logProbability, double unsure) {
         ScoredAnswer answer = experience.answer(row);
         double change = logProbability - answer.logProbability(token);
-        TokenLoss loss = policyLoss.of(experience.advantages(row)[token], change);
+        double moved = Math.exp(change);
+        double advantage = experience.advantages(row)[token];
+        double range = config.clipRange();
+        ClippedRatio loss = ClippedRatio.of(moved, advantage, range, range);
         policy += loss.value();
-        policyClipped += loss.clipped() ? 1 : 0;
+        policyClipped += loss.low() || loss.high() ? 1 : 0;
         squaredChange += change * change;
-        ratio += Math.exp(change);
+        ratio += moved;
         entropy += unsure;
         double slope = loss.slope();
         if (config.klInLoss()) {
@@ -72,10 +71,13 @@ final class PpoLoss {
      * @return the derivative of the update's loss by v
      */
     double value(PpoExperience experience, int row, int token, double now) {
-        TokenLoss loss =
-                valueLoss.of(
-                        now, experience.answer(row).value(token), experience.returns(row)[token]);
-        value += loss.value();
+        ClippedValue loss =
+                ClippedValue.of(
+                        now,
+                        experience.answer(row).value(token),
+                        experience.returns(row)[token],
+                        config.valueClipRange());
+        value += loss.loss();
         valueClipped += loss.clipped() ? 1 : 0;
         return config.valueCoef() * loss.slope() / tokens;
     }

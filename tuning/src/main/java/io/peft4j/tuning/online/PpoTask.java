@@ -1,6 +1,5 @@
 package io.peft4j.tuning.online;
 
-import io.peft4j.tuning.DataFingerprint;
 import io.peft4j.tuning.EvaluationResult;
 import io.peft4j.tuning.Example;
 import io.peft4j.tuning.LanguageModel;
@@ -18,7 +17,6 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
@@ -27,6 +25,8 @@ import java.util.stream.IntStream;
  * mini-batches. A step's loss is the mean of its updates'.
  */
 final class PpoTask implements TrainingTask {
+
+    private static final int OF_EVALUATIONS = -1; // stands for the step in their seed
 
     private final List<Prompt> train;
     private final List<Prompt> heldOut;
@@ -56,9 +56,9 @@ final class PpoTask implements TrainingTask {
      *
      * @param train of the prompts to train on
      * @param heldOut of the others; policy and reference need not be asked
-     * @param rewards what judges them
+     * @param settings what decides them, which a resumed run must share
      */
-    record Source(Rollouts train, Rollouts heldOut, List<Reward> rewards) {}
+    record Source(Rollouts train, Rollouts heldOut, Map<String, String> settings) {}
 
     /**
      * Begins a task.
@@ -106,28 +106,18 @@ final class PpoTask implements TrainingTask {
     @Override
     public Map<String, String> settings() {
         Map<String, String> settings = new LinkedHashMap<>(config.settings());
+        settings.putAll(source.settings());
         settings.put("reference", reference.start());
-        settings.put(
-                "rewards",
-                source.rewards().stream()
-                        .map(reward -> reward.name() + " " + reward.weight())
-                        .collect(Collectors.joining(", ")));
-        settings.put("data_sha256", fingerprint(train));
-        settings.put("held_out_sha256", fingerprint(heldOut));
+        settings.put("data_sha256", Prompt.fingerprint(train));
+        settings.put("held_out_sha256", Prompt.fingerprint(heldOut));
         return settings;
-    }
-
-    private static String fingerprint(List<Prompt> prompts) {
-        return DataFingerprint.of(
-                prompts.stream().map(prompt -> Example.of(prompt.ids())).toList());
     }
 
     @Override
     public Step begin(LanguageModel model, int step, int[] rows, Runnable beforeBatch) {
         List<Prompt> prompts = Arrays.stream(rows).mapToObj(train::get).toList();
         Rollout rollout = source.train().sample(model, step, prompts, beforeBatch);
-        List<Example> examples =
-                rollout.completions().stream().map(Completion::example).toList();
+        List<Example> examples = rollout.completions().stream().map(Completion::example).toList();
         ValueFunction function = new ValueFunction(model, value);
         List<double[]> values = function.values(examples, training.batchSize(), beforeBatch);
         PpoExperience experience = new PpoExperience(scored(rollout, values), config);
@@ -202,7 +192,7 @@ final class PpoTask implements TrainingTask {
 
     @Override
     public EvaluationResult evaluate(LanguageModel model, int batchSize, Runnable beforeBatch) {
-        return source.heldOut().sample(model, 0, heldOut, beforeBatch).evaluation();
+        return source.heldOut().sample(model, OF_EVALUATIONS, heldOut, beforeBatch).evaluation();
     }
 
     @Override

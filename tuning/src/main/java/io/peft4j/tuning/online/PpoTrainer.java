@@ -58,6 +58,7 @@ public final class PpoTrainer {
      * @param output the directory to write to; made if it does not exist
      * @param observers hear of the progress
      * @return how it ended
+     * @throws IllegalArgumentException if a prompt with its answer does not fit the model's context
      * @throws IllegalStateException if the model has no adapter named {@code value}, see {@link
      *     ValueAdapter}, or has one named {@code reference}
      * @throws RewardException if a reward is not a finite number
@@ -76,6 +77,8 @@ public final class PpoTrainer {
             TrainingObserver... observers)
             throws IOException {
         Preconditions.checkArgument(!train.isEmpty(), "expected one prompt at least, found none");
+        GroupTraining.requireRoom(model, train, ppo.generation());
+        GroupTraining.requireRoom(model, heldOut, ppo.evalGeneration());
         AdaptedModel adapted = policy.model();
         requireValue(adapted);
         try (Reference reference = Reference.of(adapted, ppo.sync())) {
@@ -93,7 +96,7 @@ public final class PpoTrainer {
                             heldOut,
                             ppo,
                             config,
-                            new PpoTask.Source(sampler::sample, others::sample, rewards),
+                            new PpoTask.Source(sampler::sample, others::sample, sampler.settings()),
                             reference,
                             Role.adapter(adapted, ValueAdapter.NAME));
             return train(LanguageModel.of(model), policy, task, config, output, observers);
@@ -122,8 +125,7 @@ public final class PpoTrainer {
             GenerationConfig generation,
             TrainingConfig config) {
         return RolloutSampler.builder()
-                .setSampler(
-                        new CompletionSampler(model, tokenizer, generation, config.batchSize()))
+                .setSampler(new CompletionSampler(model, tokenizer, generation, config.batchSize()))
                 .setRewards(rewards)
                 .optBatchSize(config.batchSize())
                 .optSeed(config.seed())

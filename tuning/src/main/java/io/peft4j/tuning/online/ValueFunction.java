@@ -34,8 +34,7 @@ record ValueFunction(LanguageModel model, Role role) {
         try (AdapterScope scope = role.enter()) {
             for (int from = 0; from < rows.size(); from += batchSize) {
                 beforeBatch.run();
-                values.addAll(
-                        values(rows.subList(from, Math.min(from + batchSize, rows.size()))));
+                values.addAll(values(rows.subList(from, Math.min(from + batchSize, rows.size()))));
             }
         }
         return values;

@@ -100,7 +100,7 @@ class PpoGoldenTest {
                                         (language, step, prompts, before) -> {
                                             throw new AssertionError("nothing is held out");
                                         },
-                                        List.of()),
+                                        Map.of()),
                                 reference,
                                 Role.adapter(model.adapted(), ValueAdapter.NAME));
                 PpoTrainer.train(
@@ -149,8 +149,7 @@ class PpoGoldenTest {
                     answers,
                     1,
                     answers.stream()
-                            .mapToDouble(
-                                    one -> PpoGoldens.number(one.prompt().row(), "score"))
+                            .mapToDouble(one -> PpoGoldens.number(one.prompt().row(), "score"))
                             .toArray(),
                     policy,
                     CompletionScores.of(model, answers, temperature, 3, () -> {}),

@@ -27,10 +27,7 @@ class PpoLearnsTest {
     void theShareOfLettersRisesOnHeldOutPrompts() throws IOException {
         List<Double> rewards = new ArrayList<>();
         LoraConfig lora =
-                LoraConfig.builder()
-                        .setRank(8)
-                        .setTargetModules("down_proj", "lm_head")
-                        .build();
+                LoraConfig.builder().setRank(8).setTargetModules("down_proj", "lm_head").build();
         try (OnlineModel model = OnlineModel.fresh(lora)) {
             ValueAdapter.fresh(model.model(), model.adapted(), 5);
             PpoTrainer.train(
@@ -39,7 +36,14 @@ class PpoLearnsTest {
                     new AdapterTrainable(model.adapted()),
                     model.prompts(),
                     model.prompts(
-                            "3+3=", "One, two,", "Say yes: ", "z y x", "?", "Ende gut, ", "0", "!!"),
+                            "3+3=",
+                            "One, two,",
+                            "Say yes: ",
+                            "z y x",
+                            "?",
+                            "Ende gut, ",
+                            "0",
+                            "!!"),
                     OnlineModel.REWARDS,
                     PpoConfig.builder()
                             .optGeneration(SAMPLING)
