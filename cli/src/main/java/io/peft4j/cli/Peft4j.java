@@ -30,6 +30,7 @@ import picocli.CommandLine.Spec;
         subcommands = {
             TrainCommand.class,
             DpoCommand.class,
+            PpoCommand.class,
             RejectionSampleCommand.class,
             EvalCommand.class,
             GenerateCommand.class,

@@ -1,6 +1,7 @@
 package io.peft4j.tuning;
 
 import ai.djl.util.Preconditions;
+import java.util.Arrays;
 
 /**
  * One row of token ids with the labels that a loss is taken on. The token before a position
@@ -41,6 +42,17 @@ public final class Example {
      */
     public static Example of(long... ids) {
         return new Example(ids, ids);
+    }
+
+    /**
+     * Returns the same tokens without a loss on any.
+     *
+     * @return the row, all of whose labels are {@link #IGNORED}
+     */
+    public Example unlabelled() {
+        long[] none = new long[ids.length];
+        Arrays.fill(none, IGNORED);
+        return new Example(ids, none);
     }
 
     /**

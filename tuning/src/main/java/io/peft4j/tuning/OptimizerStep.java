@@ -29,6 +29,7 @@ final class OptimizerStep implements AutoCloseable {
     private final AdamW optimizer;
     private final Runnable beforeBatch;
     private List<String> missing = List.of();
+    private Optional<String> warning = Optional.empty();
 
     OptimizerStep(
             LanguageModel model,
@@ -94,6 +95,11 @@ final class OptimizerStep implements AutoCloseable {
         return missing;
     }
 
+    /** Returns what was wrong with the last step. */
+    Optional<String> warning() {
+        return warning;
+    }
+
     /**
      * Takes a step.
      *
@@ -115,6 +121,7 @@ final class OptimizerStep implements AutoCloseable {
             norms += update(new Place(step, i), begun, updates.get(i), rate, covered);
         }
         missing = parameters.keySet().stream().filter(n -> !covered.contains(n)).toList();
+        warning = begun.warning();
         double seconds = Math.max(1, System.nanoTime() - start) / 1e9;
         return new TrainingStep(
                 step + 1,

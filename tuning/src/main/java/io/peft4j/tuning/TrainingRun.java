@@ -120,9 +120,10 @@ final class TrainingRun implements AutoCloseable {
         } catch (OptimizerStep.NonFinite e) {
             throw new TrainingDivergedException(step + 1, e.what(), e.value(), lastCheckpoint);
         }
-        if (done.labelled() == 0) {
-            observer.onWarning("step " + done.step() + ": none of its rows has a label");
-        } else if (!gradientsChecked) {
+        optimizerStep
+                .warning()
+                .ifPresent(text -> observer.onWarning("step " + done.step() + ": " + text));
+        if (done.labelled() > 0 && !gradientsChecked) {
             gradientsChecked = true;
             List<String> missing = optimizerStep.missing();
             if (!missing.isEmpty()) {

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * What a training learns from: its rows, and what a step's rows add to the gradients. The loop
@@ -125,6 +126,15 @@ public interface TrainingTask {
          * @return how many of them are learned from; a step without any moves nothing
          */
         long labelled();
+
+        /**
+         * Says what is wrong with the step, though it is done.
+         *
+         * @return the warning; unless a task says otherwise, that there is nothing to learn if so
+         */
+        default Optional<String> warning() {
+            return labelled() > 0 ? Optional.empty() : Optional.of("none of its rows has a label");
+        }
 
         /**
          * Returns how often the optimizer moves the parameters in this step. That is once, unless a

@@ -14,7 +14,8 @@ public final class CompletionScores {
 
     private final float[][] logProbabilities;
 
-    private CompletionScores(float[][] logProbabilities) {
+    /** Takes the log-probabilities of each answer's tokens. */
+    CompletionScores(float[][] logProbabilities) {
         this.logProbabilities = logProbabilities;
     }
 
