@@ -33,6 +33,7 @@ public final class AdaptableLinear extends AbstractBlock {
     private final long inFeatures;
     private final long outFeatures;
     private final boolean outputHead;
+    private final boolean addedToBase;
     private final boolean tied;
     private final Parameter weight;
     private final @Nullable Parameter bias;
@@ -42,6 +43,7 @@ public final class AdaptableLinear extends AbstractBlock {
         inFeatures = builder.inFeatures;
         outFeatures = builder.outFeatures;
         outputHead = builder.outputHead;
+        addedToBase = builder.addedToBase;
         AdaptableEmbedding owner = builder.tiedTo;
         tied = owner != null;
         weight =
@@ -97,6 +99,11 @@ public final class AdaptableLinear extends AbstractBlock {
         return store instanceof AdaptedStore adapted
                 ? adapted.lowRankUpdates(use(), weight, bias, device, training)
                 : List.of();
+    }
+
+    /** Tells whether the layer is no part of what a base model is known by. */
+    boolean isAddedToBase() {
+        return addedToBase;
     }
 
     /** Tells whether the weight belongs to an embedding. */
@@ -167,6 +174,7 @@ public final class AdaptableLinear extends AbstractBlock {
         private long outFeatures;
         private boolean bias;
         private boolean outputHead;
+        private boolean addedToBase;
         private @Nullable AdaptableEmbedding tiedTo;
 
         private Builder() {}
@@ -203,6 +211,20 @@ public final class AdaptableLinear extends AbstractBlock {
          */
         public Builder optOutputHead(boolean head) {
             outputHead = head;
+            return this;
+        }
+
+        /**
+         * Marks a head that was added to a base model, such as a score's: {@code all-linear} leaves
+         * it out, and the model's {@linkplain AdaptedModel#baseFingerprint fingerprint} is what it
+         * was without it.
+         *
+         * @param added whether this was added
+         * @return this builder
+         */
+        public Builder optAddedToBase(boolean added) {
+            addedToBase = added;
+            outputHead = outputHead || added;
             return this;
         }
 

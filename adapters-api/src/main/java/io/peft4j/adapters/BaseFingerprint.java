@@ -23,7 +23,8 @@ import java.util.function.Function;
  *
  * <p>Training all weights, or merging into them, changes nearly every element, so that few suffice.
  * A change of some rows of a large table may go unnoticed. The running statistics of normalisation
- * layers are left out: they are no weights, and move whenever data passes in training.
+ * layers are left out: they are no weights, and move whenever data passes in training. So is a head
+ * that was added to the base.
  */
 final class BaseFingerprint {
 
@@ -52,6 +53,9 @@ final class BaseFingerprint {
         base.modules()
                 .forEach(
                         (path, block) -> {
+                            if (block instanceof AdaptableLinear linear && linear.isAddedToBase()) {
+                                return;
+                            }
                             for (Pair<String, Parameter> direct : block.getDirectParameters()) {
                                 if (isWeight(direct.getValue())) {
                                     parameters.put(

@@ -16,6 +16,8 @@ import io.peft4j.tuning.AvailableMemory;
 import io.peft4j.tuning.CheckpointingChoice;
 import io.peft4j.tuning.Example;
 import io.peft4j.tuning.MemoryPlan;
+import io.peft4j.tuning.online.Prompt;
+import io.peft4j.tuning.online.PromptDataset;
 import io.peft4j.tuning.preference.PreferencePair;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -65,6 +67,33 @@ record DryRun(Source base, MethodOptions method, HyperParameters training, Compu
         int rows = 2 * Math.min(training.batchSize(), pairs.size());
         int length = pairs.stream().mapToInt(PreferencePair::length).max().orElse(1);
         return plan(config, device, type, rows, length, err);
+    }
+
+    /**
+     * Plans a training on answers that are sampled on the way, of the greatest length.
+     *
+     * @param sequences the answers to a prompt, which go through the model together
+     */
+    JsonObject planPrompts(Path data, SamplingOptions sampling, int sequences, PrintWriter err)
+            throws IOException {
+        Path directory = base.fetchDescription(err);
+        ModelConfig config = ModelConfig.read(directory.resolve("config.json"));
+        Device device = compute.place().device();
+        Dtype type = compute.choose(config.dtype().orElse(Dtype.F32));
+        Path given = compute.place().tokenizer();
+        int context = config.contextLength();
+        int rows;
+        int longest;
+        try (Tokenizer tokenizer =
+                given != null ? Tokenizer.load(given) : Tokenizer.load(directory)) {
+            List<Prompt> prompts =
+                    PromptDataset.read(data, tokenizer, Math.min(context - 1, training.maxLength()))
+                            .prompts();
+            rows = sequences * Math.min(training.batchSize(), prompts.size());
+            longest = prompts.stream().mapToInt(prompt -> prompt.ids().length).max().orElse(1);
+        }
+        int answer = sampling.config(context - longest, 0, List.of()).maxNewTokens();
+        return plan(config, device, type, rows, Math.min(context, longest + answer), err);
     }
 
     private JsonObject plan(

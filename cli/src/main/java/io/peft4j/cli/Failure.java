@@ -7,6 +7,7 @@ import io.peft4j.cli.pipeline.PipelineException;
 import io.peft4j.tuning.CheckpointingUnavailableException;
 import io.peft4j.tuning.ResumeMismatchException;
 import io.peft4j.tuning.TrainingInterruptedException;
+import io.peft4j.tuning.online.SamplingInterruptedException;
 import java.io.InterruptedIOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.ClosedByInterruptException;
@@ -65,7 +66,7 @@ final class Failure {
     private static String describe(Throwable e) {
         String message = e.getMessage() == null ? "" : e.getMessage();
         if (isInterrupt(e)) {
-            return e instanceof TrainingInterruptedException ? message : "interrupted";
+            return e instanceof RuntimeException ? message : "interrupted"; // ours say where
         }
         if (e instanceof OutOfMemoryError || isNativeOutOfMemory(message)) {
             return "out of memory ("
@@ -134,7 +135,8 @@ final class Failure {
         return e instanceof InterruptedException
                 || e instanceof ClosedByInterruptException
                 || e instanceof InterruptedIOException
-                || e instanceof TrainingInterruptedException;
+                || e instanceof TrainingInterruptedException
+                || e instanceof SamplingInterruptedException;
     }
 
     private static boolean isNativeOutOfMemory(String message) {

@@ -55,6 +55,15 @@ final class GenerateCommand implements Callable<Integer> {
     private boolean chat;
 
     @Option(
+            names = "--seed",
+            paramLabel = "N",
+            defaultValue = "42",
+            description =
+                    "Decides what is sampled; prompt i has seed N + i (default:"
+                            + " ${DEFAULT-VALUE}).")
+    private long seed;
+
+    @Option(
             names = "--batch-size",
             paramLabel = "N",
             defaultValue = "8",
@@ -87,7 +96,8 @@ final class GenerateCommand implements Callable<Integer> {
     private void generate(TextGenerator generator, List<Prompt> batch, int first, int context) {
         List<long[]> ids = batch.stream().map(row -> row.encode(generator)).toList();
         int longest = ids.stream().mapToInt(row -> row.length).max().orElseThrow();
-        GenerationConfig config = sampling.config(context - longest, first, generator.eosIds());
+        GenerationConfig config =
+                sampling.config(context - longest, seed + first, generator.eosIds());
         PrintWriter out = spec.commandLine().getOut();
         boolean streams = prompts == null && !json;
         List<GeneratedText> texts =

@@ -2,12 +2,15 @@ package io.peft4j.cli;
 
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.adapters.Adapters;
+import io.peft4j.cli.compare.Fingerprints;
 import io.peft4j.models.CausalLm;
 import io.peft4j.models.Tokenizer;
 import io.peft4j.safetensors.Dtype;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -121,6 +124,17 @@ final class LoadedModel implements AutoCloseable {
         if (givenTokenizer != null) {
             TokenizerFiles.copy(givenTokenizer, output);
         }
+    }
+
+    /** Tells it and its adapter apart from others, text by name, for a resumed run to compare. */
+    Map<String, String> identity() throws IOException {
+        Map<String, String> identity = new LinkedHashMap<>();
+        identity.put("base_sha256", Fingerprints.ofModel(directory));
+        identity.put("base_dtype", model.dtype().torchName());
+        if (adapterDirectory != null) {
+            identity.put("adapter_sha256", Fingerprints.ofModel(adapterDirectory));
+        }
+        return identity;
     }
 
     /** Where the files of {@link #requireAdapter} are. */

@@ -30,6 +30,8 @@ import picocli.CommandLine.Spec;
         subcommands = {
             TrainCommand.class,
             DpoCommand.class,
+            PpoCommand.class,
+            RejectionSampleCommand.class,
             EvalCommand.class,
             GenerateCommand.class,
             MergeCommand.class,

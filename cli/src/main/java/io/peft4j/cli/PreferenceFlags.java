@@ -1,11 +1,11 @@
 package io.peft4j.cli;
 
-import io.peft4j.tuning.ReferenceSync;
 import io.peft4j.tuning.preference.DpoConfig;
 import io.peft4j.tuning.preference.LossType;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Flags about the loss of preferences and about the reference, under TRL's names. */
@@ -60,34 +60,12 @@ final class PreferenceFlags {
             description = "Where these files are (default: --output).")
     private @Nullable Path cache;
 
-    @Option(
-            names = "--sync-ref-model",
-            description =
-                    "Has the reference follow the policy: every few steps it becomes alpha times"
-                            + " the policy's adapter plus (1 - alpha) times its own.")
-    private boolean sync;
-
-    @Option(
-            names = "--ref-model-mixup-alpha",
-            paramLabel = "A",
-            description = "That alpha; 1 copies the policy (default: 0.6).")
-    private @Nullable Double mixupAlpha;
-
-    @Option(
-            names = "--ref-model-sync-steps",
-            paramLabel = "N",
-            description = "After how many steps (default: 512).")
-    private @Nullable Integer syncSteps;
+    @Mixin private ReferenceSyncOptions sync;
 
     /** Builds the settings; a contradiction is one of flags. */
     DpoConfig config() {
         if (cache != null && !precompute) {
             throw new UsageException("--reference-cache needs --precompute-reference-log-probs");
-        }
-        if (!sync && (mixupAlpha != null || syncSteps != null)) {
-            throw new UsageException(
-                    (mixupAlpha != null ? "--ref-model-mixup-alpha" : "--ref-model-sync-steps")
-                            + " needs --sync-ref-model");
         }
         try {
             DpoConfig.Builder builder =
@@ -100,16 +78,10 @@ final class PreferenceFlags {
             if (cache != null) {
                 builder.optReferenceCache(cache);
             }
-            return sync ? builder.optSync(sync()).build() : builder.build();
+            sync.sync().ifPresent(builder::optSync);
+            return builder.build();
         } catch (IllegalArgumentException e) {
             throw new UsageException(String.valueOf(e.getMessage()), e);
         }
-    }
-
-    private ReferenceSync sync() {
-        ReferenceSync standard = ReferenceSync.DEFAULT;
-        return new ReferenceSync(
-                mixupAlpha == null ? standard.mixupAlpha() : mixupAlpha,
-                syncSteps == null ? standard.steps() : syncSteps);
     }
 }

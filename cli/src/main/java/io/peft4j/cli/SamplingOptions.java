@@ -1,6 +1,10 @@
 package io.peft4j.cli;
 
 import io.peft4j.models.GenerationConfig;
+import io.peft4j.tuning.online.PromptDataset;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -9,6 +13,9 @@ import picocli.CommandLine.Option;
 final class SamplingOptions {
 
     private static final int DEFAULT_TOKENS = 128;
+
+    /** Unless a flag says so. */
+    private double temperature;
 
     @Option(
             names = "--max-new-tokens",
@@ -19,9 +26,10 @@ final class SamplingOptions {
     @Option(
             names = "--temperature",
             paramLabel = "T",
-            defaultValue = "0",
-            description = "Samples with this temperature; 0 is greedy (default: ${DEFAULT-VALUE}).")
-    private double temperature;
+            description =
+                    "Samples with this temperature; 0 is greedy (default: 0, or 1 where several"
+                            + " answers to a prompt are compared).")
+    private @Nullable Double givenTemperature;
 
     @Option(
             names = "--top-k",
@@ -64,16 +72,15 @@ final class SamplingOptions {
             description = "Ends the continuation before this text; may be given several times.")
     private List<String> stop = List.of();
 
-    @Option(
-            names = "--seed",
-            paramLabel = "N",
-            defaultValue = "42",
-            description =
-                    "Decides what is sampled; row i of a batch has seed N + i (default:"
-                            + " ${DEFAULT-VALUE}).")
-    private long seed;
+    /** Sets the temperature that holds unless a flag gives one; before {@link #check}. */
+    void preferTemperature(double preferred) {
+        temperature = preferred;
+    }
 
     void check() {
+        if (givenTemperature != null) {
+            temperature = givenTemperature;
+        }
         if (maxNewTokens != null) {
             Checks.atLeast("--max-new-tokens", maxNewTokens, 1);
         }
@@ -98,9 +105,9 @@ final class SamplingOptions {
      * Makes the settings.
      *
      * @param left how many tokens the context has behind the longest prompt
-     * @param row the first row of the batch
+     * @param seed decides what is sampled; row i of a batch has seed + i
      */
-    GenerationConfig config(int left, int row, List<Long> eosIds) {
+    GenerationConfig config(int left, long seed, List<Long> eosIds) {
         int longest =
                 maxNewTokens != null ? maxNewTokens : Math.max(1, Math.min(DEFAULT_TOKENS, left));
         return GenerationConfig.builder()
@@ -111,8 +118,54 @@ final class SamplingOptions {
                 .optMinP(minP)
                 .optRepetitionPenalty(repetitionPenalty)
                 .optStopStrings(stop)
-                .optSeed(seed + row)
+                .optSeed(seed)
                 .optEosIds(eosIds)
                 .build();
+    }
+
+    /** Refuses to take the likeliest tokens alone. */
+    void requireChance(String flag) {
+        if (temperature == 0) {
+            throw new UsageException(
+                    flag + " needs a --temperature above 0, or all answers are the same");
+        }
+    }
+
+    /** Makes the settings for some prompts, whose seeds are the caller's affair. */
+    GenerationConfig config(LoadedModel loaded, List<io.peft4j.tuning.online.Prompt> prompts) {
+        int longest = prompts.stream().mapToInt(prompt -> prompt.ids().length).max().orElse(0);
+        int left = loaded.model().config().contextLength() - longest;
+        return config(left, 0, List.of());
+    }
+
+    /**
+     * Reads prompts; those that leave no room for an answer are left out, and that is said.
+     *
+     * @param err takes what is said
+     */
+    List<io.peft4j.tuning.online.Prompt> prompts(Path file, LoadedModel loaded, PrintWriter err)
+            throws IOException {
+        int context = loaded.model().config().contextLength();
+        int room = maxNewTokens == null ? 1 : maxNewTokens;
+        if (room >= context) {
+            throw new UsageException(
+                    "--max-new-tokens must be below the model's context of "
+                            + context
+                            + " tokens, but is "
+                            + room);
+        }
+        PromptDataset data = PromptDataset.read(file, loaded.requireTokenizer(), context - room);
+        if (data.droppedRows() > 0) {
+            err.println(
+                    "peft4j: "
+                            + file
+                            + ": "
+                            + data.droppedRows()
+                            + " prompts are left out: they leave no room for "
+                            + room
+                            + " tokens in the context of "
+                            + context);
+        }
+        return data.prompts();
     }
 }

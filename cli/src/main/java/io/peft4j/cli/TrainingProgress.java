@@ -47,11 +47,12 @@ final class TrainingProgress implements TrainingObserver, AutoCloseable {
         this.task = task;
         this.terminal = terminal;
         this.checkpoints = checkpoints;
-        width = width(System.getenv("PEFT4J_COLUMNS"));
+        width = width();
     }
 
     /** What the launcher found, less one column, in which some terminals would wrap. */
-    private static int width(@Nullable String columns) {
+    static int width() {
+        String columns = System.getenv("PEFT4J_COLUMNS");
         try {
             int found = columns == null ? 0 : Integer.parseInt(columns);
             return (found > 0 ? found : DEFAULT_WIDTH) - 1;

@@ -14,14 +14,12 @@ import io.peft4j.torch.GradMode;
 import io.peft4j.torch.Tensors;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Random;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -45,7 +43,9 @@ public final class CausalLm implements AutoCloseable {
     private final @Nullable Path source;
     private final NDManager manager;
     private final Decoder decoder;
+    private final LossPasses passes;
     private final NextTokenLoss loss;
+    private final ScoreHead score;
 
     private CausalLm(
             ModelConfig config,
@@ -61,7 +61,9 @@ public final class CausalLm implements AutoCloseable {
         this.source = source;
         manager = NDManager.newBaseManager(device, "PyTorch");
         decoder = new Decoder(config.architecture());
-        loss = new NextTokenLoss(decoder);
+        passes = new LossPasses(decoder);
+        loss = new NextTokenLoss(decoder, passes);
+        score = new ScoreHead(decoder, passes);
     }
 
     /**
@@ -194,32 +196,14 @@ public final class CausalLm implements AutoCloseable {
             model.parameters()
                     .forEach(
                             (name, parameter) ->
-                                    fill(
+                                    RandomWeights.fill(
                                             writer,
-                                            parameter,
+                                            parameter.getArray(),
+                                            parameter.getType(),
                                             config.initializerRange(),
-                                            31 * seed + name.hashCode()));
+                                            RandomWeights.seed(seed, name)));
         }
         return model;
-    }
-
-    private static void fill(RowWriter writer, Parameter parameter, double deviation, long seed) {
-        Random random = new Random(seed); // its Gaussian numbers are specified
-        Parameter.Type type = parameter.getType();
-        Shape shape = parameter.getShape();
-        int chunk = RowWriter.chunkElements(shape);
-        for (long first = 0; first < shape.size(); first += chunk) {
-            float[] values = new float[(int) Math.min(chunk, shape.size() - first)];
-            for (int i = 0; i < values.length; i++) {
-                values[i] =
-                        switch (type) {
-                            case GAMMA -> 1;
-                            case BIAS -> 0;
-                            default -> (float) (deviation * random.nextGaussian());
-                        };
-            }
-            writer.put(parameter.getArray(), first, FloatBuffer.wrap(values));
-        }
     }
 
     /** Takes the memory of all parameters, without values. */
@@ -479,6 +463,80 @@ public final class CausalLm implements AutoCloseable {
         }
     }
 
+    /**
+     * Gives the decoder a score head, a child block {@code score}: one linear layer (1, H) without
+     * bias on the hidden states after the last norm, which is what transformers' {@code
+     * …ForSequenceClassification} with {@code num_labels} 1 has under this name. Its weight is
+     * float32, normal with the config's {@code initializer_range} as standard deviation, and frozen
+     * if the embeddings are.
+     *
+     * <p>The head is no part of the base: it is not among {@link #parameters}, is not saved, and
+     * has no share in the base's fingerprint. An adapter whose {@code modules_to_save} names {@code
+     * score} has a trained copy of its own, and saves it as PEFT does.
+     *
+     * @param seed decides the weight, on every machine alike
+     * @return whether there was none; else the one that is there stays as it is
+     */
+    public boolean addScoreHead(long seed) {
+        return decoder.addScoreHead(
+                manager,
+                (owner, shape, type) ->
+                        ScoreHead.newWeight(owner, shape, config.initializerRange(), seed));
+    }
+
+    /**
+     * Tells whether {@link #addScoreHead} was called.
+     *
+     * @return whether there is a score head
+     */
+    public boolean hasScoreHead() {
+        return decoder.scoreHead() != null;
+    }
+
+    /**
+     * Tells what the score head says of some tokens, with the adapters in effect, without gradients
+     * and without dropout.
+     *
+     * @param ids token ids, INT64 (B, S); padding on the right is harmless
+     * @param wanted INT64 (B, S), 1 for the tokens to score and 0 for others
+     * @return a score for each of them
+     * @throws InvalidTokensException if an id is outside the vocabulary, a mark is neither 0 nor 1,
+     *     or the rows exceed the context
+     * @throws IllegalStateException if there is no score head
+     */
+    public HeadScores headScores(NDArray ids, NDArray wanted) {
+        try (NDManager step = manager.newSubManager()) {
+            return score.evaluate(step, weights(step, false), ids, ScoredTokens.of(ids, wanted));
+        }
+    }
+
+    /**
+     * Runs a batch forward with dropout, asks for the slopes of a loss by the head's scores, and
+     * runs backward: adds the loss's gradient to every parameter that requires one.
+     *
+     * @param ids as in {@link #headScores}
+     * @param attentionMask as in {@link #backward(NDArray, NDArray, NDArray, double)}
+     * @param wanted as in {@link #headScores}
+     * @param objective the loss; it is asked once
+     * @param share as in {@link #backward(NDArray, NDArray, NDArray, TokenObjective, double)}
+     * @return what the objective was told
+     * @throws InvalidTokensException as {@link #headScores}
+     * @throws IllegalStateException if there is no score head, or no parameter requires a gradient
+     */
+    public HeadScores backwardFromHead(
+            NDArray ids,
+            @Nullable NDArray attentionMask,
+            NDArray wanted,
+            HeadObjective objective,
+            double share) {
+        requireTrainable();
+        try (NDManager step = manager.newSubManager()) {
+            HeadSlopes slopes = new HeadSlopes(ScoredTokens.of(ids, wanted), objective);
+            score.backward(step, weights(step, true), ids, attentionMask, slopes, share);
+            return slopes.scores();
+        }
+    }
+
     private void requireTrainable() {
         if (!decoder.isTrainable()) {
             throw new IllegalStateException(
@@ -540,7 +598,7 @@ public final class CausalLm implements AutoCloseable {
      * @param on whether to compute layers again
      */
     public void useGradientCheckpointing(boolean on) {
-        loss.useGradientCheckpointing(on);
+        passes.useCheckpointing(on);
     }
 
     /**
@@ -549,7 +607,7 @@ public final class CausalLm implements AutoCloseable {
      * @return whether layers are computed again
      */
     public boolean usesGradientCheckpointing() {
-        return loss.usesGradientCheckpointing();
+        return passes.checkpointing();
     }
 
     /**
@@ -574,13 +632,13 @@ public final class CausalLm implements AutoCloseable {
     }
 
     /**
-     * Tells whether the last {@link #backward} or {@link #rowLosses} went by kernels whose backward
-     * is written by hand.
+     * Tells whether the last backward, losses or scores of tokens went by kernels whose backward is
+     * written by hand.
      *
      * @return false if it went by the blocks and autograd, or there was none
      */
     public boolean wasByLayerKernels() {
-        return loss.wasByKernels();
+        return passes.wasByKernels();
     }
 
     /**

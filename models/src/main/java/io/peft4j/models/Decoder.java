@@ -9,6 +9,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
+import ai.djl.training.initializer.Initializer;
 import ai.djl.util.Pair;
 import ai.djl.util.PairList;
 import ai.djl.util.Preconditions;
@@ -46,6 +47,7 @@ public final class Decoder extends NamedBlock implements AdapterHost {
     private final DecoderBody body;
     private final RotaryTable rotary;
     private volatile @Nullable AdaptableLinear head;
+    private volatile @Nullable AdaptableLinear scoreHead;
     private volatile Map<String, Parameter> baseParameters;
     private volatile @Nullable AdaptedModel adapters;
     private volatile @Nullable LayerEngine engine;
@@ -67,7 +69,12 @@ public final class Decoder extends NamedBlock implements AdapterHost {
         LinearGroup group =
                 own == null ? LinearGroup.tied(body.embeddings()) : LinearGroup.of(List.of(own));
         HeadStage last = new HeadStage(body.norm().weight(), group, architecture.normEpsilon());
-        return stages == null ? null : new LayerEngine(stages, last, baseParameters.values());
+        if (stages == null) {
+            return null;
+        }
+        LayerEngine described = new LayerEngine(stages, last, baseParameters.values());
+        described.setScoreHead(scoreHead);
+        return described;
     }
 
     private AdaptableLinear addHead() {
@@ -84,6 +91,9 @@ public final class Decoder extends NamedBlock implements AdapterHost {
         BlockTree.paths(this)
                 .forEach(
                         (path, block) -> {
+                            if (block == scoreHead) {
+                                return; // no part of the checkpoint
+                            }
                             for (Pair<String, Parameter> parameter : block.getDirectParameters()) {
                                 parameters.put(
                                         path + "." + parameter.getKey(), parameter.getValue());
@@ -119,6 +129,40 @@ public final class Decoder extends NamedBlock implements AdapterHost {
         baseParameters = readParameters();
         engine = describe();
         return true;
+    }
+
+    /**
+     * Gives the decoder a {@link ScoreHead}.
+     *
+     * @param owner the manager of its weight
+     * @param values makes the weight (1, H), float32
+     * @return whether it had none
+     */
+    boolean addScoreHead(NDManager owner, Initializer values) {
+        if (scoreHead != null) {
+            return false;
+        }
+        AdaptableLinear added =
+                addChildBlock(
+                        ScoreHead.NAME,
+                        AdaptableLinear.builder()
+                                .setFeatures(architecture.hiddenSize(), 1)
+                                .optAddedToBase(true)
+                                .build());
+        added.weight().setInitializer(values);
+        added.weight().freeze(!body.embeddings().weight().requiresGradient());
+        added.initialize(owner, DataType.FLOAT32, new Shape(1, architecture.hiddenSize()));
+        scoreHead = added;
+        LayerEngine layers = engine;
+        if (layers != null) {
+            layers.setScoreHead(added);
+        }
+        return true;
+    }
+
+    /** Returns the score head's layer, null if there is none. */
+    @Nullable AdaptableLinear scoreHead() {
+        return scoreHead;
     }
 
     /** {@inheritDoc} */

@@ -7,13 +7,15 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One pass of a {@link LayerEngine}.
  *
  * <pre>
- *   embed ── stage ── … ── stage ── norm, head, loss
+ *   embed ── stage ── … ── stage ── norm, head, loss, or norm, score head
  *                              ↖ what backward needs is kept from the first trained stage on,
  *                                or its input alone (Chen et al., arXiv:1604.06174)
  * </pre>
@@ -179,7 +181,64 @@ final class EnginePass implements AutoCloseable {
             LossFactors factors,
             int chunk,
             boolean recompute) {
-        giveGradients(pass);
+        giveGradients(pass, headUpdates.trained());
+        return backward(
+                pass,
+                table,
+                ids,
+                recompute,
+                (h, layers) -> fromLosses(pass, h, labels, factors, chunk, layers));
+    }
+
+    /**
+     * Runs forward and backward of a loss of the score head's outputs: adds to the gradients of the
+     * layers' adapters.
+     *
+     * @param pass what the stages share
+     * @param table the embeddings
+     * @param ids (B, S)
+     * @param score the head
+     * @param slopes tells the loss's derivative by each score
+     * @param recompute as in the other backward
+     * @return the gradient by the head's weight (1, H)
+     */
+    float[] backwardFromHead(
+            LayerPass pass,
+            NDArray table,
+            NDArray ids,
+            ScoreKernels score,
+            UnaryOperator<float[]> slopes,
+            boolean recompute) {
+        giveGradients(pass, List.of());
+        return backward(
+                pass,
+                table,
+                ids,
+                recompute,
+                (h, layers) -> score.backward(pass, head, h, slopes, layers));
+    }
+
+    /** Computes what the score head says of tokens (N), and keeps nothing. */
+    float[] headScores(LayerPass pass, NDArray table, NDArray ids, ScoreKernels score) {
+        try (TorchValue h = last(pass, table, ids)) {
+            return score.scores(pass, head, h);
+        }
+    }
+
+    /** What follows the layers. */
+    private interface End {
+
+        /**
+         * Computes what follows and its backward.
+         *
+         * @param h what the last layer gave
+         * @param layers goes on with the gradient by h, in whose place it leaves others
+         */
+        float[] backward(TorchValue h, Consumer<TorchValue> layers);
+    }
+
+    private float[] backward(
+            LayerPass pass, NDArray table, NDArray ids, boolean recompute, End end) {
         int from = firstTrained();
         Deque<Kept> kept = new ArrayDeque<>();
         TorchValue h = embed(pass, table, ids);
@@ -201,20 +260,28 @@ final class EnginePass implements AutoCloseable {
                 }
             }
             pass.freeSpare();
-            return backward(pass, h, kept, labels, factors, chunk);
+            return end.backward(h, dh -> backward(pass, dh, kept));
         } finally {
             h.close();
             kept.forEach(Kept::close);
         }
     }
 
-    private float[] backward(
+    private static void backward(LayerPass pass, TorchValue dh, Deque<Kept> kept) {
+        while (!kept.isEmpty()) {
+            try (Kept stage = kept.pop()) {
+                stage.backward(pass, dh, !kept.isEmpty());
+            }
+        }
+    }
+
+    private float[] fromLosses(
             LayerPass pass,
             TorchValue last,
-            Deque<Kept> kept,
             Labels labels,
             LossFactors factors,
-            int chunk) {
+            int chunk,
+            Consumer<TorchValue> layers) {
         double temperature = factors.temperature();
         try (NDManager scope = pass.owner().newSubManager();
                 TorchValue each =
@@ -223,13 +290,8 @@ final class EnginePass implements AutoCloseable {
                                         scope,
                                         () -> scores(pass, last, labels, temperature, chunk)));
                 TorchValue result = head("head", pass, last, labels, each, temperature, chunk)) {
-            TorchValue dh = pass.kernels().infer("second", result);
-            try (dh) {
-                while (!kept.isEmpty()) {
-                    try (Kept stage = kept.pop()) {
-                        stage.backward(pass, dh, !kept.isEmpty());
-                    }
-                }
+            try (TorchValue dh = pass.kernels().infer("second", result)) {
+                layers.accept(dh);
             }
             try (TorchValue losses = pass.kernels().infer("first", result)) {
                 return floats(pass, losses);
@@ -237,7 +299,7 @@ final class EnginePass implements AutoCloseable {
         }
     }
 
-    private static float[] floats(LayerPass pass, TorchValue values) {
+    static float[] floats(LayerPass pass, TorchValue values) {
         try (NDManager scope = pass.owner().newSubManager()) {
             return values.tensor(scope).toFloatArray();
         }
@@ -276,8 +338,8 @@ final class EnginePass implements AutoCloseable {
         }
     }
 
-    private void giveGradients(LayerPass pass) {
-        List<NDArray> reached = new ArrayList<>(headUpdates.trained());
+    private void giveGradients(LayerPass pass, List<NDArray> ofHead) {
+        List<NDArray> reached = new ArrayList<>(ofHead);
         stages.forEach(stage -> reached.addAll(stage.alwaysReached()));
         FirstGradients.give(pass, reached);
     }

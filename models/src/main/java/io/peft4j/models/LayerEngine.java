@@ -1,6 +1,7 @@
 package io.peft4j.models;
 
 import ai.djl.nn.Parameter;
+import io.peft4j.adapters.AdaptableLinear;
 import io.peft4j.adapters.AdaptedModel;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -22,6 +23,7 @@ final class LayerEngine {
     private final HeadStage head;
     private final KeptPasses kept;
     private volatile boolean enabled = true;
+    private volatile @Nullable AdaptableLinear scoreHead;
 
     LayerEngine(List<Stage> stages, HeadStage head, Collection<Parameter> base) {
         this.stages = List.copyOf(stages);
@@ -32,6 +34,11 @@ final class LayerEngine {
     /** Turns the engine on or off. */
     void setEnabled(boolean on) {
         enabled = on;
+    }
+
+    /** Sets the head whose weight adapters may replace: {@link ScoreHead} reads it by itself. */
+    void setScoreHead(@Nullable AdaptableLinear head) {
+        scoreHead = head;
     }
 
     /**
@@ -87,6 +94,7 @@ final class LayerEngine {
                 return null;
             }
             changed += headUpdates.changedLayers();
+            changed += replacedScoreHeads(weights);
             if (changed != changedWeights(weights)) {
                 return null; // something else is adapted
             }
@@ -100,6 +108,24 @@ final class LayerEngine {
                 }
             }
         }
+    }
+
+    /** Counts the parts of a batch whose adapters have a score head of their own. */
+    private int replacedScoreHeads(Weights weights) {
+        AdaptableLinear score = scoreHead;
+        if (score == null) {
+            return 0;
+        }
+        int replaced = 0;
+        for (Weights.Part part : weights.partsOrWhole()) {
+            Weights own = part.weights();
+            boolean lowRank =
+                    score.lowRankUpdates(own.store(), own.device(), own.training()) != null;
+            if (!lowRank && AdaptedModel.isChanged(own.store(), score.weight())) {
+                replaced++;
+            }
+        }
+        return replaced;
     }
 
     private static int changedWeights(Weights weights) {

@@ -59,6 +59,7 @@ public enum MatrixProduct {
                                     "mixture.ts",
                                     "token_scores.ts",
                                     "head.ts",
+                                    "score.ts",
                                     "engine.ts"));
         }
     }

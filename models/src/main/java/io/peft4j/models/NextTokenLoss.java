@@ -35,11 +35,11 @@ final class NextTokenLoss {
     private static final int LEAST_ROWS = 128;
 
     private final Decoder decoder;
-    private volatile boolean byKernels;
-    private volatile boolean checkpointing;
+    private final LossPasses passes;
 
-    NextTokenLoss(Decoder decoder) {
+    NextTokenLoss(Decoder decoder, LossPasses passes) {
         this.decoder = decoder;
+        this.passes = passes;
     }
 
     /** Returns each row's sum of losses. */
@@ -48,8 +48,7 @@ final class NextTokenLoss {
         if (labels.count() == 0) {
             return sums;
         }
-        try (EnginePass pass = decoder.beginLayers(weights)) {
-            byKernels = pass != null;
+        try (EnginePass pass = passes.begin(weights)) {
             if (pass != null) {
                 return evaluate(pass, owner, ids, labels);
             }
@@ -74,7 +73,7 @@ final class NextTokenLoss {
     private double[] evaluate(EnginePass pass, NDManager owner, NDArray ids, Labels labels) {
         double[] sums = new double[labels.rows()];
         try (NDManager step = owner.newSubManager();
-                LayerPass shared = layers(step, ids, null)) {
+                LayerPass shared = passes.layers(step, ids, null)) {
             NDArray table = decoder.embeddings();
             addTo(sums, labels, 0, pass.losses(shared, table, ids, labels, chunkRows()));
         }
@@ -87,11 +86,10 @@ final class NextTokenLoss {
         if (labels.count() == 0) {
             return TokenScores.of(labels, new float[0]);
         }
-        try (EnginePass pass = decoder.beginLayers(weights)) {
-            byKernels = pass != null;
+        try (EnginePass pass = passes.begin(weights)) {
             if (pass != null) {
                 try (NDManager step = owner.newSubManager();
-                        LayerPass shared = layers(step, ids, null)) {
+                        LayerPass shared = passes.layers(step, ids, null)) {
                     NDArray table = decoder.embeddings();
                     return TokenScores.of(
                             labels,
@@ -149,15 +147,14 @@ final class NextTokenLoss {
         if (labels.count() == 0) {
             return sums;
         }
-        try (EnginePass pass = decoder.beginLayers(weights)) {
-            byKernels = pass != null;
+        try (EnginePass pass = passes.begin(weights)) {
             if (pass != null) {
                 return backward(pass, owner, ids, tokens, labels, share, factors);
             }
         }
         try (GradMode recording = GradMode.enabled();
                 NDManager step = owner.newSubManager()) {
-            Routing routing = routing(step, tokens);
+            Routing routing = passes.routing(step, tokens);
             NDArray picked = picked(step, weights, ids, tokens, labels, routing);
             double temperature = factors.temperature();
             NDArray each = factors.of(step, () -> told(step, weights, picked, labels, temperature));
@@ -200,46 +197,22 @@ final class NextTokenLoss {
             LossFactors factors) {
         double[] sums = new double[labels.rows()];
         try (NDManager step = owner.newSubManager();
-                LayerPass shared = layers(step, ids, tokens)) {
-            Experts experts = decoder.architecture().experts();
-            if (experts != null && experts.auxiliaryWeight().isPresent()) {
-                double weight = experts.auxiliaryWeight().getAsDouble();
-                shared.balanceRouters(new RouterBalance(experts, weight * share));
-            }
+                LayerPass shared = passes.balanced(step, ids, tokens, share)) {
             NDArray table = decoder.embeddings();
             addTo(
                     sums,
                     labels,
                     0,
-                    pass.backward(shared, table, ids, labels, factors, chunkRows(), checkpointing));
+                    pass.backward(
+                            shared,
+                            table,
+                            ids,
+                            labels,
+                            factors,
+                            chunkRows(),
+                            passes.checkpointing()));
         }
         return sums;
-    }
-
-    private LayerPass layers(NDManager step, NDArray ids, @Nullable NDArray tokens) {
-        return decoder.layerPass(step, ids, decoder.read(step, ids, tokens, null), null);
-    }
-
-    /** Chooses whether layers keep their inputs alone, where kernels compute them. */
-    void useGradientCheckpointing(boolean on) {
-        checkpointing = on;
-    }
-
-    boolean usesGradientCheckpointing() {
-        return checkpointing;
-    }
-
-    /** Tells whether the last losses or backward went by kernels that were written by hand. */
-    boolean wasByKernels() {
-        return byKernels;
-    }
-
-    /** Returns a record to fill if the routers' balance takes part in the loss. */
-    private @Nullable Routing routing(NDManager step, @Nullable NDArray tokens) {
-        Experts experts = decoder.architecture().experts();
-        return experts == null || experts.auxiliaryWeight().isEmpty()
-                ? null
-                : new Routing(step, experts, tokens);
     }
 
     private static NDArray tempered(NDManager scope, NDArray logits, double temperature) {
@@ -264,8 +237,7 @@ final class NextTokenLoss {
             Labels labels,
             @Nullable Routing routing) {
         try (NDManager scope = step.newSubManager()) {
-            NDArray hidden = decoder.hidden(scope, weights, ids, tokens, null, routing);
-            return Kernels.DECODER.call(step, "pick", hidden, labels.positions(scope));
+            return passes.picked(step, weights, ids, tokens, labels.positions(scope), routing);
         }
     }
 

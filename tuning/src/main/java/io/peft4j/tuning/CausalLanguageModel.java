@@ -3,6 +3,8 @@ package io.peft4j.tuning;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.peft4j.models.CausalLm;
+import io.peft4j.models.HeadObjective;
+import io.peft4j.models.HeadScores;
 import io.peft4j.models.MatrixProduct;
 import io.peft4j.models.StepMemory;
 import io.peft4j.models.TokenObjective;
@@ -41,6 +43,17 @@ record CausalLanguageModel(CausalLm model) implements LanguageModel {
     public TokenScores backward(
             NDArray ids, NDArray mask, NDArray labels, TokenObjective objective, double share) {
         return model.backward(ids, mask, labels, objective, share);
+    }
+
+    @Override
+    public HeadScores headScores(NDArray ids, NDArray wanted) {
+        return model.headScores(ids, wanted);
+    }
+
+    @Override
+    public HeadScores backwardFromHead(
+            NDArray ids, NDArray mask, NDArray wanted, HeadObjective objective, double share) {
+        return model.backwardFromHead(ids, mask, wanted, objective, share);
     }
 
     @Override

@@ -15,9 +15,10 @@ public final class Fingerprints {
     private Fingerprints() {}
 
     /**
-     * Hashes what a base model computes with: its config and its weights, name by name.
+     * Hashes what a base model or an adapter computes with: its config and its weights, name by
+     * name.
      *
-     * @param model a directory in Hugging Face's layout
+     * @param model a directory in Hugging Face's layout, or in PEFT's
      * @return 64 hexadecimal digits
      * @throws IOException if a file cannot be read
      */
@@ -38,7 +39,9 @@ public final class Fingerprints {
     private static boolean counts(Path file) {
         String name = String.valueOf(file.getFileName());
         return Files.isRegularFile(file)
-                && (name.equals("config.json") || name.endsWith(".safetensors"));
+                && (name.equals("config.json")
+                        || name.equals("adapter_config.json")
+                        || name.endsWith(".safetensors"));
     }
 
     static String of(String text) {

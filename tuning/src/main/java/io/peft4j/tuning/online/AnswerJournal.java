@@ -21,9 +21,9 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The answers of a sampling, as far as it is: JSON Lines that are only ever added to. The first line
- * holds the settings, each other one the answers to the next prompt. A kill leaves whole lines and a
- * part of one, which is taken off again.
+ * The answers of a sampling, as far as it is: JSON Lines that are only ever added to. The first
+ * line holds the settings, each other one the answers to the next prompt. A kill leaves whole lines
+ * and a part of one, which is taken off again.
  */
 final class AnswerJournal implements AutoCloseable {
 
@@ -59,8 +59,8 @@ final class AnswerJournal implements AutoCloseable {
      * @throws ResumeMismatchException if it is of other settings
      * @throws IOException if the file is something else
      */
-    static AnswerJournal resume(
-            Path file, Map<String, String> settings, int group, int total) throws IOException {
+    static AnswerJournal resume(Path file, Map<String, String> settings, int group, int total)
+            throws IOException {
         Whole whole = Whole.of(file);
         if (whole.settings == null) { // killed before it had any
             return begin(file, settings);

@@ -11,6 +11,17 @@ public final class AnswerRows {
     private AnswerRows() {}
 
     /**
+     * Returns a prompt as its row has it.
+     *
+     * @param prompt what was asked
+     * @return a text or messages
+     */
+    public static JsonElement of(Prompt prompt) {
+        JsonElement given = prompt.row().get("prompt");
+        return given == null ? new JsonPrimitive(prompt.text()) : given;
+    }
+
+    /**
      * Returns an answer in the form of its prompt: a text for a text, the assistant's message for
      * messages.
      *
@@ -19,7 +30,7 @@ public final class AnswerRows {
      * @return the answer, for {@code completion}, {@code chosen} or {@code rejected}
      */
     public static JsonElement of(Prompt prompt, SampledAnswer answer) {
-        if (!(prompt.row().get("prompt") instanceof JsonArray)) {
+        if (!(of(prompt) instanceof JsonArray)) {
             return new JsonPrimitive(answer.text());
         }
         JsonObject message = new JsonObject();

@@ -20,8 +20,8 @@ import java.util.Map;
  * killed run goes on with. It computes with the adapters that are in effect on the calling thread.
  *
  * <p>Prompts are taken a few at a time, as many as fill a batch. After an interruption the prompts
- * of the last unfinished batch are asked again, so that batches, and with them the rounding, are the
- * same as without one; the random numbers of an answer depend on the seed and its place alone.
+ * of the last unfinished batch are asked again, so that batches, and with them the rounding, are
+ * the same as without one; the random numbers of an answer depend on the seed and its place alone.
  */
 public final class AnswerSampling {
 
@@ -117,8 +117,7 @@ public final class AnswerSampling {
             observer.onProgress(journal.prompts(), prompts.size());
             while (journal.prompts() < prompts.size()) {
                 int first = journal.prompts();
-                List<Prompt> some =
-                        prompts.subList(first, Math.min(first + group, prompts.size()));
+                List<Prompt> some = prompts.subList(first, Math.min(first + group, prompts.size()));
                 journal.add(answers(some, first, prompts.size()));
                 observer.onProgress(journal.prompts(), prompts.size());
             }

@@ -169,8 +169,7 @@ public final class RejectionSampler {
     /** The channel is the caller's to close. */
     private static Writer writer(FileChannel channel) {
         return new BufferedWriter(
-                new OutputStreamWriter(
-                        Channels.newOutputStream(channel), StandardCharsets.UTF_8));
+                new OutputStreamWriter(Channels.newOutputStream(channel), StandardCharsets.UTF_8));
     }
 
     private static JsonObject stats(RejectionReport report, Map<String, String> settings) {
@@ -183,7 +182,7 @@ public final class RejectionSampler {
 
     private static JsonObject row(Prompt prompt, SampledAnswer answer) {
         JsonObject row = new JsonObject();
-        row.add("prompt", prompt.row().get("prompt"));
+        row.add("prompt", AnswerRows.of(prompt));
         row.add("completion", AnswerRows.of(prompt, answer));
         row.addProperty("reward", answer.reward());
         return row;

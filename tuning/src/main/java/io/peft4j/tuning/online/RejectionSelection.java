@@ -58,7 +58,7 @@ final class RejectionSelection {
                             .toList();
         }
         List<SampledAnswer> fresh = new ArrayList<>();
-        String asked = prompt.row().get("prompt") + "\n";
+        String asked = AnswerRows.of(prompt) + "\n";
         for (SampledAnswer candidate : candidates) {
             if (kept.add(asked + candidate.text())) {
                 fresh.add(candidate);

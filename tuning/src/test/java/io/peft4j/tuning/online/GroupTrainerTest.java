@@ -26,6 +26,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -40,6 +41,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 class GroupTrainerTest {
 
     private static final int STEPS = 5;
+    private static final String[] HELD_OUT = {
+        "One, two,", "x", "Say yes: ", "Ende gut, ", "3+4=", "Where?", "(a) ", "The sea is", "b c d"
+    };
     private static final GenerationConfig SAMPLING =
             GenerationConfig.builder().optMaxNewTokens(5).optTemperature(0.9).build();
     private static final List<Reward> EQUAL =
@@ -124,7 +128,7 @@ class GroupTrainerTest {
             throws IOException {
         AdapterTrainable policy = new AdapterTrainable(model.adapted());
         List<Prompt> prompts = model.prompts();
-        List<Prompt> heldOut = model.prompts("One, two,", "x");
+        List<Prompt> heldOut = model.prompts(HELD_OUT);
         return group instanceof GrpoConfig grpo
                 ? GrpoTrainer.train(
                         model.model(),
@@ -167,8 +171,8 @@ class GroupTrainerTest {
         Seen seen = new Seen(step -> {});
         GroupConfig learning =
                 algorithm.equals("grpo")
-                        ? grpo().optNumGenerations(8).build()
-                        : rloo().optNumGenerations(8).optNormalizeAdvantages(true).build();
+                        ? grpo().optNumGenerations(8).optEvalGeneration(SAMPLING).build()
+                        : rloo().optNumGenerations(8).optEvalGeneration(SAMPLING).build();
         try (OnlineModel model = OnlineModel.fresh(adapter("lora", 0))) {
             train(
                     model,
@@ -178,6 +182,7 @@ class GroupTrainerTest {
                     directory,
                     seen);
         }
+        for (TrainingStep st : seen.steps) System.err.println("DEBUG " + algorithm + " " + st.metrics().get("reward") + " eval " + seen.evaluations.get(st.step() - 1).metrics().get("reward") + " clip " + st.metrics().get("clip_ratio/region_mean") + " kl " + st.metrics().get("kl"));
         double first = seen.evaluations.get(0).metrics().get("reward");
         double last = seen.evaluations.get(39).metrics().get("reward");
         assertThat(last).isGreaterThan(first + 0.3);
@@ -262,19 +267,20 @@ class GroupTrainerTest {
                             new Reward(
                                     "ending",
                                     all ->
-                                            calls[0]++ < 6
+                                            calls[0]++ < 8
                                                     ? letters.rewards(all)
                                                     : new double[all.size()]));
             train(
                     model,
                     grpo().optBeta(1).optReferenceSync(sync).build(),
                     ending,
-                    config().optMaxSteps(30).optLearningRate(1e-2).build(),
+                    config().optMaxSteps(40).optLearningRate(3e-3).build(),
                     directory,
                     seen);
         }
+        for (TrainingStep st : seen.steps) System.err.println("DEBUG kl " + st.metrics().get("kl")+ " " + st.metrics().get("reward"));
         double away = seen.steps.get(6).metrics().get("kl");
-        double back = seen.steps.get(29).metrics().get("kl");
+        double back = seen.steps.get(39).metrics().get("kl");
         assertThat(back).isLessThan(away / 2);
     }
 
@@ -308,13 +314,7 @@ class GroupTrainerTest {
                                 assertEqual(values(adapted.adapter(Reference.NAME)), before);
                                 assertThat(adapted.active()).containsExactly(AdaptedModel.DEFAULT);
                             });
-            train(
-                    model,
-                    group(algorithm),
-                    OnlineModel.REWARDS,
-                    config().build(),
-                    directory,
-                    seen);
+            train(model, group(algorithm), OnlineModel.REWARDS, config().build(), directory, seen);
             assertThat(adapted.names()).containsExactly(AdaptedModel.DEFAULT);
             assertThat(seen.steps).hasSize(STEPS);
             assertThat(values(adapted.adapter()).values())
@@ -425,9 +425,9 @@ class GroupTrainerTest {
                                 "peak",
                                 all -> {
                                     double[] letters = OnlineModel.LETTERS.rewards(all);
-                                    if (all.size() == 2) { // the held-out prompts
+                                    if (all.size() == HELD_OUT.length) { // the held-out prompts
                                         double reward = ++evaluations[0] == 2 ? 1 : 0;
-                                        return new double[] {reward, reward};
+                                        Arrays.fill(letters, reward);
                                     }
                                     return letters;
                                 }));
@@ -443,7 +443,7 @@ class GroupTrainerTest {
                             seen,
                             new Seen(step -> after.add(values(model.adapted().adapter()))));
             assertThat(result.bestStep()).hasValue(2);
-            assertThat(result.bestHeldOutLoss()).hasValue(-1);
+            assertThat(result.bestLoss()).hasValue(-1);
             assertEqual(values(model.adapted().adapter()), after.get(1));
         }
     }

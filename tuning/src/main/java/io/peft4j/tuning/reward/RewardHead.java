@@ -1,0 +1,18 @@
+package io.peft4j.tuning.reward;
+
+import java.util.List;
+
+/** How a reward model's adapter names its score head. */
+public final class RewardHead {
+
+    /** PEFT's {@code modules_to_save} of it. */
+    public static final List<String> MODULES_TO_SAVE = List.of("score");
+
+    /** PEFT's {@code task_type}. */
+    public static final String TASK_TYPE = "SEQ_CLS";
+
+    /** PEFT's key of the head's weight. */
+    static final String KEY = "base_model.model.score.weight";
+
+    private RewardHead() {}
+}
