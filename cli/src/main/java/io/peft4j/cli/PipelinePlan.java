@@ -29,6 +29,8 @@ final class PipelinePlan {
     private static final Set<String> POLICY_USERS =
             Set.of("train", "rejection-sample", "ppo", "dpo", "eval");
 
+    private static final String ROWS = "rows.jsonl";
+
     private static final List<String> ADAPTER_KEYS = List.of(StageFlags.ADAPTER, "init-adapter");
 
     /** The value that leaves the adapter of the stage before alone. */
@@ -134,10 +136,11 @@ final class PipelinePlan {
                 StageFlags.knows(root, stage.command(), StageFlags.OUTPUT)
                         ? Optional.of(output.resolve(stage.name()))
                         : Optional.empty();
-        directory.ifPresent(path -> flags.put(StageFlags.OUTPUT, path.toString()));
+        Optional<Path> written = directory.map(path -> written(stage, path));
+        written.ifPresent(path -> flags.put(StageFlags.OUTPUT, path.toString()));
         if (directory.isEmpty() || !POLICY_MAKERS.contains(stage.command())) {
             plan(stage, flags, directory, Optional.empty(), Optional.empty());
-            directory.ifPresent(path -> references.add(stage.name(), path));
+            written.ifPresent(path -> references.add(stage.name(), path));
             return last;
         }
         Policy start = start(flags);
@@ -147,6 +150,13 @@ final class PipelinePlan {
         references.add(stage.name(), directory.get());
         planEvaluation(made);
         return Optional.of(made);
+    }
+
+    /**
+     * What a stage writes: a file in its directory if its command writes one, or else all of it.
+     */
+    private Path written(StageSpec stage, Path directory) {
+        return StageFlags.writesFile(root, stage.command()) ? directory.resolve(ROWS) : directory;
     }
 
     /** Lets a stage begin with what the stage before made, unless it says otherwise. */

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -66,6 +67,10 @@ record PipelineRun(PipelineFolder folder, boolean verbose, PrintWriter err) {
         }
         if (verbose) {
             args.add("--verbose");
+        }
+        if (stage.output().isPresent()) {
+            Files.createDirectories(
+                    stage.output().get()); // a command that writes a file makes none
         }
         StringWriter printed = new StringWriter();
         long begin = System.nanoTime();

@@ -109,6 +109,12 @@ final class StageFlags {
         return knows(root, command, key) && !OWN.contains(key);
     }
 
+    /** Tells whether a command's output is one file of rows. */
+    static boolean writesFile(CommandLine root, String command) {
+        OptionSpec option = spec(root, command).findOption("--" + OUTPUT);
+        return option != null && option.paramLabel().endsWith(".jsonl");
+    }
+
     /** Tells whether a command has a flag, be it the pipeline's to give. */
     static boolean knows(CommandLine root, String command, String key) {
         return spec(root, command).findOption("--" + key) != null;

@@ -8,7 +8,10 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** What {@code ${name}} stands for: an earlier stage's directory, or the embedded model's. */
+/**
+ * What {@code ${name}} stands for: an earlier stage's output, or the directory of the embedded
+ * model and data.
+ */
 final class StageReferences {
 
     static final String EMBEDDED = "embedded";
