@@ -19,7 +19,11 @@ import picocli.CommandLine.Option;
 /** What answers are judged by. */
 final class RewardOptions {
 
-    private static final String ADAPTER = "reward";
+    /** What the adapter of the first reward model is called on the base. */
+    static final String ADAPTER = "reward";
+
+    /** What metrics call a reward model. */
+    private static final String JUDGE = "reward_model";
 
     @Option(
             names = "--reward",
@@ -110,7 +114,7 @@ final class RewardOptions {
                             batchSize);
             all.add(
                     new Reward(
-                            name,
+                            JUDGE,
                             new IdentifiedReward(judge, Fingerprints.ofModel(directory)),
                             models.get(i).weight()));
         }

@@ -115,7 +115,8 @@ final class DpoTask implements TrainingTask {
             }
         }
         Map<String, Double> values = metrics.values();
-        values.put(TokensSeen.METRIC, (double) tokens.count()); // those trained on so far, as in TRL
+        values.put(
+                TokensSeen.METRIC, (double) tokens.count()); // those trained on so far, as in TRL
         return new EvaluationResult(Arrays.asList(rows), values);
     }
 
