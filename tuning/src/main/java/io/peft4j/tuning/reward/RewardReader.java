@@ -25,6 +25,11 @@ final class RewardReader {
     }
 
     PreferencePair read(RowFields row) throws DatasetException {
+        for (String answer : List.of("chosen", "rejected")) {
+            if (!row.has(answer) && !row.has(answer + "_ids")) {
+                throw row.refused("expected " + SHAPES + ", found the keys " + row.json().keySet());
+            }
+        }
         return new PreferencePair(
                 text(row, "chosen"),
                 text(row, "rejected"),
@@ -43,9 +48,6 @@ final class RewardReader {
         if (row.has(answer + "_ids")) {
             long[] own = row.longs(answer + "_ids");
             return row.has("prompt_ids") ? join(row.longs("prompt_ids"), own) : own;
-        }
-        if (!row.has(answer)) {
-            throw row.refused("expected " + SHAPES + ", found the keys " + row.json().keySet());
         }
         if (row.has("tools") || row.has("chat_template_kwargs")) {
             throw row.refused("expected no \"tools\" and no \"chat_template_kwargs\", found some");

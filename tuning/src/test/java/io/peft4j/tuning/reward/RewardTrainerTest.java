@@ -117,7 +117,7 @@ class RewardTrainerTest {
                     model,
                     adapted,
                     RewardConfig.builder().build(),
-                    config().optMaxSteps(12).build(),
+                    config().optMaxSteps(24).optLearningRate(2e-2).build(),
                     directory,
                     steps::add);
             assertThat(model.wasByLayerKernels()).isEqualTo(kernels);
