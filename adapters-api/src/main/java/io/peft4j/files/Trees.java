@@ -9,11 +9,17 @@ import java.nio.file.attribute.BasicFileAttributes;
 import org.jspecify.annotations.Nullable;
 
 /** Removes a file or a whole directory without following links. */
-final class Trees {
+public final class Trees {
 
     private Trees() {}
 
-    static void delete(Path root) throws IOException {
+    /**
+     * Deletes a file, or a directory with all that is in it.
+     *
+     * @param root the file or directory; nothing happens if it does not exist
+     * @throws IOException if something cannot be deleted; a part may be gone then
+     */
+    public static void delete(Path root) throws IOException {
         if (!Files.exists(root, java.nio.file.LinkOption.NOFOLLOW_LINKS)) {
             return;
         }

@@ -5,6 +5,7 @@ import io.peft4j.testdata.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -12,6 +13,9 @@ import java.util.stream.Stream;
 final class EmbeddedDefault {
 
     private static final List<String> DATA = List.of("sft_train.jsonl", "sft_eval.jsonl");
+
+    private static final List<String> PIPELINE =
+            List.of("sums_sft.jsonl", "sums_prompts.jsonl", "sums_heldout.jsonl");
 
     private EmbeddedDefault() {}
 
@@ -33,13 +37,26 @@ final class EmbeddedDefault {
      */
     static Paths copy(Path target) throws IOException {
         if (!Files.isDirectory(target)) {
-            publish(target);
+            publish(target, DATA);
         }
         return new Paths(
                 target.resolve("model"), target.resolve(DATA.get(0)), target.resolve(DATA.get(1)));
     }
 
-    private static void publish(Path target) throws IOException {
+    /**
+     * The same for a pipeline, which has data of its own.
+     *
+     * @param target a new directory, or one that has them already
+     */
+    static void copyAll(Path target) throws IOException {
+        if (!Files.isDirectory(target)) {
+            List<String> data = new ArrayList<>(DATA);
+            data.addAll(PIPELINE);
+            publish(target, data);
+        }
+    }
+
+    private static void publish(Path target, List<String> data) throws IOException {
         AtomicDirectories.publish(
                 target,
                 directory -> {
@@ -49,7 +66,7 @@ final class EmbeddedDefault {
                             Files.copy(file, model.resolve(file.getFileName().toString()));
                         }
                     }
-                    for (String name : DATA) {
+                    for (String name : data) {
                         Files.copy(TestData.path("embedded/" + name), directory.resolve(name));
                     }
                 });

@@ -3,6 +3,7 @@ package io.peft4j.cli;
 import ai.djl.engine.EngineException;
 import io.peft4j.adapters.AdapterConfigException;
 import io.peft4j.cli.compare.ExperimentException;
+import io.peft4j.cli.pipeline.PipelineException;
 import io.peft4j.tuning.CheckpointingUnavailableException;
 import io.peft4j.tuning.ResumeMismatchException;
 import io.peft4j.tuning.TrainingInterruptedException;
@@ -47,6 +48,7 @@ final class Failure {
                         || e instanceof ParameterException
                         || e instanceof AdapterConfigException
                         || e instanceof ExperimentException
+                        || e instanceof PipelineException
                         || e instanceof CheckpointingUnavailableException
                         || e instanceof ResumeMismatchException
                 ? ExitCode.USAGE

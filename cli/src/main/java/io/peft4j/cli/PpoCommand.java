@@ -50,7 +50,6 @@ final class PpoCommand implements Callable<Integer> {
     @Mixin private BaseModelOption base;
     @Mixin private MethodOptions method;
     @Mixin private RewardOptions rewards;
-    @Mixin private RewardModelOption rewardModel;
     @Mixin private PpoFlags ppo;
     @Mixin private GroupFlags group;
     @Mixin private ReferenceSyncOptions reference;
@@ -108,13 +107,10 @@ final class PpoCommand implements Callable<Integer> {
             List<Prompt> heldOut = evalData == null ? List.of() : read(evalData, loaded, err);
             List<Prompt> all = new ArrayList<>(train);
             all.addAll(heldOut);
-            List<Reward> judges = new ArrayList<>(rewards.open(all));
             GenerationConfig generation = sampling.config(loaded, all);
             try (AdaptedModel adapted = method.attach(loaded, base.source(), training, err)) {
                 err.print(adapted.summary().toString().lines().findFirst().orElse("") + "\n");
-                rewardModel
-                        .open(loaded.model(), adapted, training.batchSize(), err)
-                        .ifPresent(judges::add);
+                List<Reward> judges = rewards.open(loaded, adapted, all, training.batchSize());
                 AdapterTrainable policy = new AdapterTrainable(adapted, facts());
                 Run run = new Run(loaded, policy, train, heldOut, judges);
                 try (GracefulStop stop = GracefulStop.begin()) {
@@ -139,8 +135,8 @@ final class PpoCommand implements Callable<Integer> {
                 PpoConfig ppo, TrainingConfig config, Path output, TrainingObserver... observers)
                 throws IOException {
             AdaptedModel adapted = policy.model();
-            if (adapted.names().contains(RewardModelOption.NAME)) {
-                ValueAdapter.copyOf(adapted, RewardModelOption.NAME);
+            if (adapted.names().contains(RewardOptions.ADAPTER)) {
+                ValueAdapter.copyOf(adapted, RewardOptions.ADAPTER);
             } else {
                 ValueAdapter.fresh(loaded.model(), adapted, config.seed());
             }
@@ -284,10 +280,7 @@ final class PpoCommand implements Callable<Integer> {
         sampling.preferTemperature(algorithm.equals(PpoFlags.PPO) ? 0.7 : 1);
         sampling.check();
         sampling.requireChance("--algorithm " + algorithm);
-        rewardModel.check();
-        if (rewards.isGiven() || !rewardModel.isGiven()) {
-            rewards.check();
-        }
+        rewards.check();
         group.check(algorithm);
         ppo.check(algorithm);
         runs.check(evalData != null);

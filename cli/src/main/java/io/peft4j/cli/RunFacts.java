@@ -44,18 +44,21 @@ final class RunFacts {
         facts.put("native threads of a run", distinct(results, RunResult::threads));
         facts.put("runs side by side", distinct(results, RunResult::sideBySide));
         facts.put("software", String.join("; ", new Version().getVersion()));
-        facts.put(
-                "machine",
-                System.getProperty("os.name")
-                        + " "
-                        + System.getProperty("os.arch")
-                        + ", "
-                        + Processor.name()
-                        + ", "
-                        + Runtime.getRuntime().availableProcessors()
-                        + " processors");
+        facts.put("machine", machine());
         facts.put("report written", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
         return facts;
+    }
+
+    /** System, processor and how many of it. */
+    static String machine() {
+        return System.getProperty("os.name")
+                + " "
+                + System.getProperty("os.arch")
+                + ", "
+                + Processor.name()
+                + ", "
+                + Runtime.getRuntime().availableProcessors()
+                + " processors";
     }
 
     private static String rows(Object file, int count) {

@@ -52,9 +52,7 @@ final class RunOptions {
     @Option(names = "--resume", description = "Goes on from the newest checkpoint in --output.")
     private boolean resume;
 
-    @Option(names = "--json", description = "Prints one JSON object at the end.")
-    private boolean json;
-
+    @Mixin private JsonOption json;
     @Mixin private ReportOptions report;
 
     void check(boolean heldOut) {
@@ -110,9 +108,14 @@ final class RunOptions {
         return report.open(output(), warnings);
     }
 
+    /** Begins the reports of a part of the run, whose files are in a directory in the output. */
+    Reports reports(String part, Consumer<String> warnings) {
+        return report.open(output().resolve(part), warnings);
+    }
+
     /** Chooses what to print. */
     String text(JsonObject object, String forPeople) {
-        return json ? Json.text(object) + "\n" : forPeople;
+        return json.text(() -> object, () -> forPeople);
     }
 
     JsonObject json(TrainingResult result) {

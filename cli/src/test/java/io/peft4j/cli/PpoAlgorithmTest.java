@@ -131,7 +131,7 @@ final class PpoAlgorithmTest {
         CommandRun run =
                 run(
                         output,
-                        "--reward-model",
+                        "--reward-adapter",
                         first.resolve("value"),
                         "--max-steps",
                         1,
@@ -188,7 +188,7 @@ final class PpoAlgorithmTest {
     @Test
     void aPolicyIsNoRewardModel() {
         CommandRun run =
-                run(directory.resolve("out"), "--reward-model", GoldenRows.adapter("lora"));
+                run(directory.resolve("out"), "--reward-adapter", GoldenRows.adapter("lora"));
         assertThat(run.code()).isEqualTo(2); // settings that do not fit, as everywhere
         assertThat(run.err()).contains("expected a reward model, with \"score\"");
     }

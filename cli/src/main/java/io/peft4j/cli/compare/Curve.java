@@ -13,7 +13,7 @@ import java.util.function.Function;
  * @param label the variant in a few words
  * @param points by step
  */
-record Curve(String label, List<BandPoint> points) {
+public record Curve(String label, List<BandPoint> points) {
 
     /**
      * The losses of all seeds at a step.
@@ -21,7 +21,27 @@ record Curve(String label, List<BandPoint> points) {
      * @param step the optimizer steps done
      * @param losses one per seed that has this step
      */
-    record BandPoint(int step, Spread losses) {}
+    public record BandPoint(int step, Spread losses) {}
+
+    /** Copies the points. */
+    public Curve {
+        points = List.copyOf(points);
+    }
+
+    /**
+     * The curve of a single run.
+     *
+     * @param label what it shows
+     * @param points one per step
+     * @return a curve without a band
+     */
+    public static Curve of(String label, List<Point> points) {
+        return new Curve(
+                label,
+                points.stream()
+                        .map(point -> new BandPoint(point.step(), Spread.of(List.of(point.loss()))))
+                        .toList());
+    }
 
     static Curve heldOut(VariantResult variant) {
         return of(variant, RunMetrics::heldOut);

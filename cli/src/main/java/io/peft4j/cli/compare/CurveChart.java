@@ -5,11 +5,12 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * Draws losses by step as SVG to stand inside a page: a line for the mean over the seeds and a band
- * from the lowest to the highest. Colours come from the page's style sheet, so that they follow
- * light and dark, and so does the size of the text, which a phone shows in a narrower picture.
+ * Draws losses, or other figures, by step as SVG to stand inside a page: a line for the mean over
+ * the seeds and a band from the lowest to the highest. Colours come from the page's style sheet, so
+ * that they follow light and dark, and so does the size of the text, which a phone shows in a
+ * narrower picture.
  */
-final class CurveChart {
+public final class CurveChart {
 
     /** The style sheet's; from the ninth variant on a line is dashed, then dotted. */
     static final int COLOURS = 8;
@@ -49,8 +50,9 @@ final class CurveChart {
      * @param id distinguishes the picture in its page
      * @param title what it shows
      * @param curves one per variant, in the order of the legend
+     * @return an {@code svg} element
      */
-    static String of(String id, String title, List<Curve> curves) {
+    public static String of(String id, String title, List<Curve> curves) {
         CurveChart chart = new CurveChart(curves);
         StringBuilder svg = new StringBuilder(open(id, title, describe(curves), WIDTH, HEIGHT));
         chart.grid(svg);
@@ -69,9 +71,9 @@ final class CurveChart {
                 id,
                 id,
                 id,
-                HtmlReport.escape(title),
+                HtmlPage.escape(title),
                 id,
-                HtmlReport.escape(description));
+                HtmlPage.escape(description));
     }
 
     /** For those who do not see it: where each line begins and ends. */
@@ -128,7 +130,7 @@ final class CurveChart {
             return;
         }
         svg.append("<g class=\"").append(style).append("\"><title>");
-        svg.append(HtmlReport.escape(curve.label())).append("</title>\n");
+        svg.append(HtmlPage.escape(curve.label())).append("</title>\n");
         if (curve.hasBand()) {
             svg.append("<path class=\"band\" d=\"M");
             for (BandPoint point : curve.points()) {

@@ -1,19 +1,12 @@
 package io.peft4j.cli.compare;
 
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.function.Function;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /** Writes a comparison as one page that needs no network and reads well on a phone. */
 public final class HtmlReport {
-
-    private static final Pattern PLACE = Pattern.compile("\\{\\{(\\w+)}}");
 
     private final Comparison comparison;
     private final List<VariantResult> variants;
@@ -34,14 +27,13 @@ public final class HtmlReport {
      */
     public static String page(Comparison comparison) throws IOException {
         HtmlReport report = new HtmlReport(comparison);
-        Matcher place = PLACE.matcher(resource("report.html"));
-        // one pass: what is put in is not searched
-        return place.replaceAll(found -> Matcher.quoteReplacement(report.part(found.group(1))));
+        return HtmlPage.fill(HtmlReport.class, "report.html", report::part);
     }
 
     private String part(String name) {
         return switch (name) {
-            case "subtitle" -> escape(comparison.model() + ", " + runCount());
+            case "style" -> HtmlPage.style();
+            case "subtitle" -> HtmlPage.escape(comparison.model() + ", " + runCount());
             case "verdict" -> paragraphs(verdict.text());
             case "failures" -> failures();
             case "losses" -> HtmlTables.losses(variants, verdict);
@@ -71,7 +63,7 @@ public final class HtmlReport {
     private static String paragraphs(List<String> sentences) {
         StringBuilder html = new StringBuilder();
         for (String sentence : sentences) {
-            html.append("<p>").append(escape(sentence)).append("</p>\n");
+            html.append("<p>").append(HtmlPage.escape(sentence)).append("</p>\n");
         }
         return html.toString();
     }
@@ -84,7 +76,8 @@ public final class HtmlReport {
         StringBuilder html = new StringBuilder("<section class=\"failed\">\n<h2>");
         html.append(failed.size()).append(" of ").append(runCount()).append(" failed</h2>\n<ul>\n");
         for (ComparedRun run : failed) {
-            html.append("<li>").append(escape(comparison.label(run) + ": " + run.failure()));
+            html.append("<li>")
+                    .append(HtmlPage.escape(comparison.label(run) + ": " + run.failure()));
             html.append("</li>\n");
         }
         return html.append("</ul>\n</section>\n").toString();
@@ -97,56 +90,33 @@ public final class HtmlReport {
                     .append(CurveChart.style(i))
                     .append("\" viewBox=\"0 0 32 10\" aria-hidden=\"true\">")
                     .append("<polyline points=\"0,5 32,5\"/></svg>")
-                    .append(escape(variants.get(i).label()))
+                    .append(HtmlPage.escape(variants.get(i).label()))
                     .append("</li>\n");
         }
         return html.toString();
     }
 
     private String next() {
-        return verdict.lowest().map(row -> escape(commands(row))).orElse("");
+        return verdict.lowest().map(row -> HtmlPage.escape(commands(row))).orElse("");
     }
 
     /** How to look closer at the variant of the lowest mean, by its first run. */
     private String commands(VariantResult row) {
-        String saved = word(row.runs().get(0).directory().toString());
-        String eval = "./peft4j eval --data " + word(comparison.evalData()) + " --model ";
+        String saved = ShellWord.of(row.runs().get(0).directory().toString());
+        String eval = "./peft4j eval --data " + ShellWord.of(comparison.evalData()) + " --model ";
         if (row.variant().method().equals(Grid.FULL)) {
             return eval + saved + "\n";
         }
-        String both = word(comparison.model()) + " --adapter " + saved;
+        String both = ShellWord.of(comparison.model()) + " --adapter " + saved;
         return eval + both + "\n./peft4j merge --model " + both + " --output merged\n";
-    }
-
-    /** As a shell takes it. */
-    private static String word(String text) {
-        return text.matches("[A-Za-z0-9_@%+=:,./-]+")
-                ? text
-                : "'" + text.replace("'", "'\\''") + "'";
     }
 
     private String facts() {
         StringBuilder html = new StringBuilder();
         for (Map.Entry<String, String> fact : comparison.facts().entrySet()) {
-            html.append("<dt>").append(escape(fact.getKey())).append("</dt><dd>");
-            html.append(escape(fact.getValue())).append("</dd>\n");
+            html.append("<dt>").append(HtmlPage.escape(fact.getKey())).append("</dt><dd>");
+            html.append(HtmlPage.escape(fact.getValue())).append("</dd>\n");
         }
         return html.toString();
-    }
-
-    static String escape(String text) {
-        return text.replace("&", "&amp;")
-                .replace("<", "&lt;")
-                .replace(">", "&gt;")
-                .replace("\"", "&quot;")
-                .replace("'", "&#39;");
-    }
-
-    private static String resource(String name) throws IOException {
-        try (InputStream in =
-                Objects.requireNonNull(
-                        HtmlReport.class.getResourceAsStream(name), "no resource " + name)) {
-            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-        }
     }
 }

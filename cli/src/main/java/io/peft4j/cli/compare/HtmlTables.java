@@ -1,6 +1,6 @@
 package io.peft4j.cli.compare;
 
-import static io.peft4j.cli.compare.HtmlReport.escape;
+import static io.peft4j.cli.compare.HtmlPage.escape;
 
 import java.util.List;
 import java.util.Locale;
@@ -12,14 +12,12 @@ import java.util.Optional;
  */
 final class HtmlTables {
 
-    private static final String CLOSE = "</tbody>\n</table>\n</div>\n";
-
     private HtmlTables() {}
 
     static String losses(List<VariantResult> rows, Verdict verdict) {
         boolean spread = rows.stream().anyMatch(row -> row.lossAfter().count() > 1);
         StringBuilder html =
-                open(
+                HtmlTable.open(
                         "Held-out loss",
                         spread
                                 ? List.of("variant", "parameters", "mean after", "range after")
@@ -30,45 +28,48 @@ final class HtmlTables {
             html.append(best ? "<tr class=\"best\">" : "<tr>");
             html.append("<th scope=\"row\">").append(escape(row.label()));
             html.append(best ? " <span class=\"mark\">best</span>" : "").append("</th>");
-            cell(html, (double) row.trainable(), ResultTable.count(row.trainable()), "");
+            HtmlTable.cell(html, (double) row.trainable(), ResultTable.count(row.trainable()), "");
             if (spread) {
-                cell(
+                HtmlTable.cell(
                         html,
                         after.mean(),
                         ResultTable.loss(after.mean()),
                         after.deviation().isPresent()
                                 ? "sd " + ResultTable.loss(after.deviation().getAsDouble())
                                 : "one seed");
-                cell(
+                HtmlTable.cell(
                         html,
                         after.highest(),
                         ResultTable.loss(after.lowest()),
                         "to " + ResultTable.loss(after.highest()));
             } else {
-                cell(html, row.lossBefore(), ResultTable.loss(row.lossBefore()), "");
-                cell(html, after.mean(), ResultTable.loss(after.mean()), "");
+                HtmlTable.cell(html, row.lossBefore(), ResultTable.loss(row.lossBefore()), "");
+                HtmlTable.cell(html, after.mean(), ResultTable.loss(after.mean()), "");
             }
             html.append("</tr>\n");
         }
-        return html.append(CLOSE).toString();
+        return html.append(HtmlTable.CLOSE).toString();
     }
 
     static String costs(List<VariantResult> rows) {
         StringBuilder html =
-                open("Time and memory", List.of("variant", "seconds", "peak MB", "merge"));
+                HtmlTable.open(
+                        "Time and memory", List.of("variant", "seconds", "peak MB", "merge"));
         for (VariantResult row : rows) {
             html.append("<tr><th scope=\"row\">").append(escape(row.label())).append("</th>");
             double seconds = row.spread(RunResult::trainSeconds).mean();
-            cell(html, seconds, ResultTable.seconds(row), ResultTable.speed(row) + " tokens/s");
-            cell(html, row.peakMemoryMb(), ResultTable.memory(row), "");
-            cell(html, row.mergeDifference().orElse(0), ResultTable.merge(row), "");
+            HtmlTable.cell(
+                    html, seconds, ResultTable.seconds(row), ResultTable.speed(row) + " tokens/s");
+            HtmlTable.cell(html, row.peakMemoryMb(), ResultTable.memory(row), "");
+            HtmlTable.cell(html, row.mergeDifference().orElse(0), ResultTable.merge(row), "");
             html.append("</tr>\n");
         }
-        return html.append(CLOSE).toString();
+        return html.append(HtmlTable.CLOSE).toString();
     }
 
     static String runs(Comparison comparison) {
-        StringBuilder html = open("All runs", List.of("run", "before", "after", "seconds"));
+        StringBuilder html =
+                HtmlTable.open("All runs", List.of("run", "before", "after", "seconds"));
         for (ComparedRun run : comparison.runs()) {
             Optional<RunResult> result = run.result();
             html.append("<tr><th scope=\"row\">").append(escape(comparison.label(run)));
@@ -76,9 +77,11 @@ final class HtmlTables {
             html.append("</th>");
             if (result.isPresent()) {
                 RunResult figures = result.get();
-                cell(html, figures.lossBefore(), ResultTable.loss(figures.lossBefore()), "");
-                cell(html, figures.lossAfter(), ResultTable.loss(figures.lossAfter()), "");
-                cell(
+                HtmlTable.cell(
+                        html, figures.lossBefore(), ResultTable.loss(figures.lossBefore()), "");
+                HtmlTable.cell(
+                        html, figures.lossAfter(), ResultTable.loss(figures.lossAfter()), "");
+                HtmlTable.cell(
                         html,
                         figures.trainSeconds(),
                         String.format(Locale.ROOT, "%,.1f", figures.trainSeconds()),
@@ -88,26 +91,6 @@ final class HtmlTables {
             }
             html.append("</tr>\n");
         }
-        return html.append(CLOSE).toString();
-    }
-
-    /** A wide table scrolls by itself, with the keyboard as well; the page does not. */
-    private static StringBuilder open(String caption, List<String> columns) {
-        StringBuilder html =
-                new StringBuilder("<div class=\"scroll\" role=\"region\" tabindex=\"0\"");
-        html.append(" aria-label=\"").append(escape(caption)).append("\">\n<table>\n<caption>");
-        html.append(escape(caption)).append("</caption>\n<thead><tr>");
-        for (String column : columns) {
-            html.append("<th scope=\"col\">").append(escape(column)).append("</th>");
-        }
-        return html.append("</tr></thead>\n<tbody>\n");
-    }
-
-    private static void cell(StringBuilder html, double value, String text, String below) {
-        html.append("<td data-value=\"").append(value).append("\">").append(escape(text));
-        if (!below.isEmpty()) {
-            html.append("<small>").append(escape(below)).append("</small>");
-        }
-        html.append("</td>");
+        return html.append(HtmlTable.CLOSE).toString();
     }
 }

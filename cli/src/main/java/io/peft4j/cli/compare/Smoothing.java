@@ -4,11 +4,17 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Averages the loss of single batches, which jumps, over a window that grows with the run. */
-final class Smoothing {
+public final class Smoothing {
 
     private Smoothing() {}
 
-    static List<Point> of(List<Point> points) {
+    /**
+     * Averages.
+     *
+     * @param points by step
+     * @return at each step the mean of the last ones, a twentieth of all
+     */
+    public static List<Point> of(List<Point> points) {
         int window = Math.max(1, points.size() / 20);
         List<Point> smooth = new ArrayList<>();
         double sum = 0;

@@ -64,7 +64,7 @@ final class SpreadChart {
         svg.append(
                 format(
                         "<text class=\"name\" x=\"4\" y=\"%d\">%s</text>%n",
-                        top + NAME, HtmlReport.escape(row.label())));
+                        top + NAME, HtmlPage.escape(row.label())));
         svg.append(
                 format(
                         "<line class=\"grid\" x1=\"4\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/>%n",

@@ -9,6 +9,7 @@ import io.peft4j.tuning.TrainingConfig;
 import io.peft4j.tuning.TrainingObserver;
 import io.peft4j.tuning.TrainingResult;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -42,6 +43,8 @@ public final class DpoTrainer {
      * @param observers hear of the progress
      * @return how it ended
      * @throws IllegalStateException if the model has another adapter named {@code reference}
+     * @throws InterruptedIOException if the thread is interrupted while the reference's
+     *     log-probabilities are computed beforehand; the next run goes on with those that are known
      * @throws IOException and others, as {@link TaskTrainer#train}
      */
     public static TrainingResult train(
@@ -54,25 +57,39 @@ public final class DpoTrainer {
             Path output,
             TrainingObserver... observers)
             throws IOException {
-        Preconditions.checkArgument(!train.isEmpty(), "expected one pair at least, found none");
         try (Reference reference = Reference.of(policy.model(), dpo.sync())) {
-            reference.announce(observers);
-            PairBatches pairs = new PairBatches(train);
-            PairBatches others = new PairBatches(heldOut);
-            LogProbabilities scores = null;
-            LogProbabilities otherScores = null;
-            if (dpo.precomputeReferenceLogProbs()) {
-                ReferenceCache cache =
-                        new ReferenceCache(
-                                dpo.referenceCache().orElse(output),
-                                reference,
-                                String.valueOf(policy.settings().get("base_dtype")));
-                scores = cache.of(model, pairs, config.batchSize());
-                otherScores =
-                        heldOut.isEmpty() ? null : cache.of(model, others, config.batchSize());
-            }
-            DpoTask task = new DpoTask(pairs, others, dpo, reference, scores, otherScores);
-            return TaskTrainer.train(model, policy, task, config, output, observers);
+            return train(model, policy, reference, train, heldOut, dpo, config, output, observers);
         }
+    }
+
+    /** Trains with a reference that stays the caller's. */
+    static TrainingResult train(
+            LanguageModel model,
+            AdapterTrainable policy,
+            Reference reference,
+            List<PreferencePair> train,
+            List<PreferencePair> heldOut,
+            DpoConfig dpo,
+            TrainingConfig config,
+            Path output,
+            TrainingObserver... observers)
+            throws IOException {
+        Preconditions.checkArgument(!train.isEmpty(), "expected one pair at least, found none");
+        reference.announce(observers);
+        PairBatches pairs = new PairBatches(train);
+        PairBatches others = new PairBatches(heldOut);
+        LogProbabilities scores = null;
+        LogProbabilities otherScores = null;
+        if (dpo.precomputeReferenceLogProbs()) {
+            ReferenceCache cache =
+                    new ReferenceCache(
+                            dpo.referenceCache().orElse(output),
+                            reference,
+                            String.valueOf(policy.settings().get("base_dtype")));
+            scores = cache.of(model, pairs, config.batchSize());
+            otherScores = heldOut.isEmpty() ? null : cache.of(model, others, config.batchSize());
+        }
+        DpoTask task = new DpoTask(pairs, others, dpo, reference, scores, otherScores);
+        return TaskTrainer.train(model, policy, task, config, output, observers);
     }
 }

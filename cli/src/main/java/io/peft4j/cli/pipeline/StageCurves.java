@@ -1,0 +1,99 @@
+package io.peft4j.cli.pipeline;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
+import io.peft4j.cli.compare.Point;
+import io.peft4j.cli.compare.Smoothing;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What a stage's {@code metrics.jsonl} tells by step.
+ *
+ * @param byName the points of each figure that is shown and was logged, in the order of their
+ *     titles
+ */
+record StageCurves(Map<String, List<Point>> byName) {
+
+    /** What is shown of all that is logged, with its title. */
+    private static final Map<String, String> TITLES = titles();
+
+    StageCurves {
+        byName = Collections.unmodifiableMap(new LinkedHashMap<>(byName));
+    }
+
+    private static Map<String, String> titles() {
+        Map<String, String> titles = new LinkedHashMap<>();
+        titles.put("loss", "Training loss, smoothed");
+        titles.put("eval_loss", "Held-out loss");
+        titles.put("reward", "Mean reward of the sampled answers, smoothed");
+        titles.put("objective/scores", "Mean reward of the sampled answers, smoothed");
+        titles.put("eval_reward", "Held-out reward");
+        titles.put("kl", "KL divergence from the reference, smoothed");
+        titles.put("objective/kl", "KL divergence from the reference, smoothed");
+        titles.put(
+                "rewards/accuracies", "Share of pairs whose chosen answer is preferred, smoothed");
+        titles.put("eval_rewards/accuracies", "The same share on held-out pairs");
+        return titles;
+    }
+
+    /**
+     * Reads what was logged, by earlier sessions of the stage too.
+     *
+     * @param stage the stage's directory
+     */
+    static StageCurves read(Path stage) throws IOException {
+        Map<String, List<Point>> logged = new LinkedHashMap<>();
+        Path file = stage.resolve("metrics.jsonl");
+        if (Files.exists(file)) {
+            for (String line : Files.readAllLines(file)) {
+                parse(line).ifPresent(json -> add(json, logged));
+            }
+        }
+        Map<String, List<Point>> shown = new LinkedHashMap<>();
+        for (String name : TITLES.keySet()) {
+            if (logged.containsKey(name)) {
+                shown.put(name, logged.get(name));
+            }
+        }
+        return new StageCurves(shown);
+    }
+
+    private static Optional<JsonObject> parse(String line) {
+        try {
+            return Optional.of(JsonParser.parseString(line).getAsJsonObject())
+                    .filter(json -> json.has("step"));
+        } catch (JsonParseException | IllegalStateException e) {
+            return Optional.empty(); // a kill cut it off
+        }
+    }
+
+    private static void add(JsonObject json, Map<String, List<Point>> logged) {
+        int step = json.get("step").getAsInt();
+        for (Map.Entry<String, JsonElement> figure : json.entrySet()) {
+            JsonElement value = figure.getValue();
+            if (TITLES.containsKey(figure.getKey()) && !value.isJsonNull()) {
+                logged.computeIfAbsent(figure.getKey(), name -> new ArrayList<>())
+                        .add(new Point(step, value.getAsDouble()));
+            }
+        }
+    }
+
+    static String title(String name) {
+        return TITLES.getOrDefault(name, name);
+    }
+
+    /** As it is drawn: what was measured on a single batch jumps, what is held out does not. */
+    static List<Point> drawn(String name, List<Point> points) {
+        return name.startsWith("eval_") ? points : Smoothing.of(points);
+    }
+}
