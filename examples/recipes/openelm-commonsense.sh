@@ -39,6 +39,7 @@ for adapter in "" "$output"/*/adapter_config.json; do
   if [ -n "$adapter" ]; then
     folder=$(dirname "$adapter")
     name=$(basename "$folder") flags=(--adapter "$folder")
+    name=${name/-token_embeddings+qkv_proj+out_proj+proj_1+proj_2/}
   fi
   printf '%-24s' "$name"
   sum=0 count=0

@@ -60,6 +60,22 @@ final class ChoiceCommandTest {
     }
 
     @Test
+    void thePageShowsWhatTheCommandPrints() throws IOException {
+        CommandRun run =
+                CommandRun.of(
+                        "eval",
+                        "--task",
+                        "piqa",
+                        "--data",
+                        TestData.path("choice/piqa.jsonl"),
+                        "--model",
+                        TestData.path("embedded/model"));
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(Files.readString(Path.of("..", "docs", "evaluation.md")))
+                .contains("```\n" + run.out() + "```\n");
+    }
+
+    @Test
     void mmluIsToldBySubjectAndWhatWasCutIsSaid() {
         CommandRun run = eval("mmlu");
         assertThat(run.code()).as(run.err()).isZero();

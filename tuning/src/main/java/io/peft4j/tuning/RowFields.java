@@ -97,7 +97,7 @@ public record RowFields(String where, JsonObject json) {
      * @return the number
      * @throws DatasetException if it is no such number
      */
-    public int number(String key, int least, int most) throws DatasetException {
+    public int wholeNumber(String key, int least, int most) throws DatasetException {
         JsonElement value = has(key) ? json.get(key) : null;
         if (value != null && value.isJsonPrimitive()) {
             String text = value.getAsString();

@@ -24,7 +24,7 @@ final class HellaSwag {
         return Question.of(
                 clean(row.text("activity_label") + ": " + context),
                 endings.stream().map(HellaSwag::clean).toList(),
-                row.number("label", 0, endings.size() - 1));
+                row.wholeNumber("label", 0, endings.size() - 1));
     }
 
     private static String clean(String text) {

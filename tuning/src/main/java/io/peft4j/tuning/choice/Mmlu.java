@@ -29,7 +29,8 @@ final class Mmlu {
             context.append('\n').append(LETTERS.get(i)).append(". ").append(choices.get(i));
         }
         context.append("\nAnswer:");
-        Question question = Question.of(context.toString(), LETTERS, row.number("answer", 0, 3));
+        Question question =
+                Question.of(context.toString(), LETTERS, row.wholeNumber("answer", 0, 3));
         return new Question(question.choices(), question.answer(), Optional.of(subject));
     }
 }

@@ -14,7 +14,7 @@ final class ShortRows {
     /** {@code {"passage": …, "question": …, "label": 0 or 1}}, as SuperGLUE has it. */
     static Question boolQ(RowFields row) throws DatasetException {
         String context = row.text("passage") + "\nQuestion: " + row.text("question") + "?\nAnswer:";
-        return Question.of(context, NO_YES, row.number("label", 0, 1));
+        return Question.of(context, NO_YES, row.wholeNumber("label", 0, 1));
     }
 
     /** {@code {"goal": …, "sol1": …, "sol2": …, "label": 0 or 1}}. */
@@ -22,7 +22,7 @@ final class ShortRows {
         return Question.of(
                 "Question: " + row.text("goal") + "\nAnswer:",
                 List.of(row.text("sol1"), row.text("sol2")),
-                row.number("label", 0, 1));
+                row.wholeNumber("label", 0, 1));
     }
 
     /** {@code {"context": …, "question": …, "answerA": …, …, "label": "1" to "3"}}. */
@@ -30,7 +30,7 @@ final class ShortRows {
         return Question.of(
                 "Q: " + row.text("context") + " " + row.text("question") + "\nA:",
                 List.of(row.text("answerA"), row.text("answerB"), row.text("answerC")),
-                row.number("label", 1, 3) - 1);
+                row.wholeNumber("label", 1, 3) - 1);
     }
 
     /** {@code {"question": …, "choices": {"text": […], "label": […]}, "answerKey": …}}. */

@@ -25,7 +25,7 @@ final class WinoGrande {
                 List.of(
                         choice(before + row.text("option1"), rest),
                         choice(before + row.text("option2"), rest)),
-                row.number("answer", 1, 2) - 1,
+                row.wholeNumber("answer", 1, 2) - 1,
                 Optional.empty());
     }
 
