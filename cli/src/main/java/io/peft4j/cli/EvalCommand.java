@@ -6,6 +6,8 @@ import io.peft4j.tuning.Evaluation;
 import io.peft4j.tuning.EvaluationResult;
 import io.peft4j.tuning.Example;
 import io.peft4j.tuning.LanguageModel;
+import io.peft4j.tuning.online.CompletionSampler;
+import io.peft4j.tuning.online.Prompt;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -24,12 +26,27 @@ import picocli.CommandLine.Spec;
         name = "eval",
         description =
                 "Prints mean loss, perplexity and token count. The loss is the sum over all"
-                        + " labelled next tokens divided by their count.")
+                        + " labelled next tokens divided by their count. With --reward: has the"
+                        + " prompts answered, and prints the mean reward.")
 final class EvalCommand implements Callable<Integer> {
+
+    private static final List<String> OF_ANSWERS =
+            List.of(
+                    "--num-generations",
+                    "--seed",
+                    "--max-new-tokens",
+                    "--temperature",
+                    "--top-k",
+                    "--top-p",
+                    "--min-p",
+                    "--repetition-penalty",
+                    "--stop");
 
     @Spec private CommandSpec spec;
     @Mixin private BaseModelOption base;
     @Mixin private AnswersOption answers;
+    @Mixin private RewardOptions rewards;
+    @Mixin private SamplingOptions sampling;
     @Mixin private ComputeOptions compute;
 
     @Option(
@@ -53,6 +70,22 @@ final class EvalCommand implements Callable<Integer> {
             description = "Rows per forward pass (default: ${DEFAULT-VALUE}).")
     private int batchSize;
 
+    @Option(
+            names = "--num-generations",
+            paramLabel = "K",
+            defaultValue = "1",
+            description =
+                    "With --reward: how many answers each prompt gets (default:"
+                            + " ${DEFAULT-VALUE}).")
+    private int numGenerations;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "N",
+            defaultValue = "42",
+            description = "With --reward: decides what is sampled (default: ${DEFAULT-VALUE}).")
+    private long seed;
+
     @Option(names = "--json", description = "Prints one JSON object.")
     private boolean json;
 
@@ -61,22 +94,62 @@ final class EvalCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        check();
+        PrintWriter out = spec.commandLine().getOut();
+        PrintWriter err = spec.commandLine().getErr();
+        try (LoadedModel loaded = LoadedModel.open(base.source(), adapter, compute, err)) {
+            if (rewards.isGiven()) {
+                List<Prompt> prompts = sampling.prompts(data, loaded, err);
+                RewardEvaluation result =
+                        RewardEvaluation.of(
+                                new CompletionSampler(
+                                        loaded.model(),
+                                        loaded.requireTokenizer(),
+                                        sampling.config(loaded, prompts),
+                                        batchSize),
+                                prompts,
+                                rewards.open(prompts),
+                                numGenerations,
+                                seed);
+                out.print(
+                        json ? Json.text(result.json(perExample)) + "\n" : result.text(perExample));
+                return 0;
+            }
+            List<Example> examples = Datasets.whole(data, loaded, answers);
+            EvaluationResult result =
+                    Evaluation.evaluate(LanguageModel.of(loaded.model()), examples, batchSize);
+            out.print(json ? Json.text(json(result)) + "\n" : text(result));
+        }
+        return 0;
+    }
+
+    private void check() {
         base.check();
         compute.check();
         Checks.file("--data", data);
         Checks.atLeast("--batch-size", batchSize, 1);
+        Checks.atLeast("--num-generations", numGenerations, 1);
         if (adapter != null) {
             adapter.check("--adapter");
         }
-        try (LoadedModel loaded =
-                LoadedModel.open(base.source(), adapter, compute, spec.commandLine().getErr())) {
-            List<Example> examples = Datasets.whole(data, loaded, answers);
-            EvaluationResult result =
-                    Evaluation.evaluate(LanguageModel.of(loaded.model()), examples, batchSize);
-            PrintWriter out = spec.commandLine().getOut();
-            out.print(json ? Json.text(json(result)) + "\n" : text(result));
+        if (!rewards.isGiven()) {
+            requireNone();
+            return;
         }
-        return 0;
+        rewards.check();
+        sampling.check();
+        if (numGenerations > 1) {
+            sampling.requireChance("--num-generations " + numGenerations);
+        }
+    }
+
+    /** Refuses flags that say how to answer where nothing is answered. */
+    private void requireNone() {
+        for (String flag : OF_ANSWERS) {
+            if (spec.commandLine().getParseResult().hasMatchedOption(flag)) {
+                throw new UsageException(flag + " needs --reward");
+            }
+        }
     }
 
     private JsonObject json(EvaluationResult result) {

@@ -191,9 +191,7 @@ final class PpoCommand implements Callable<Integer> {
     private List<Prompt> read(Path file, LoadedModel loaded, PrintWriter err) throws IOException {
         List<Prompt> all = sampling.prompts(file, loaded, err);
         List<Prompt> fitting =
-                all.stream()
-                        .filter(prompt -> prompt.ids().length <= training.maxLength())
-                        .toList();
+                all.stream().filter(prompt -> prompt.ids().length <= training.maxLength()).toList();
         if (fitting.isEmpty()) {
             throw new UsageException(
                     "--max-length: all prompts of "

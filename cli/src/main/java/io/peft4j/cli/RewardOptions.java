@@ -25,6 +25,10 @@ final class RewardOptions {
 
     private List<Reward> rewards = List.of();
 
+    boolean isGiven() {
+        return !flags.isEmpty();
+    }
+
     /** Checks the flags and makes what they name. */
     void check() {
         if (flags.isEmpty()) {
