@@ -155,7 +155,14 @@ public final class Adapters {
         return BaseFingerprint.of(new BaseModel(base), Parameter::getArray);
     }
 
-    private static AdaptedModel open(Block base) {
+    /**
+     * Makes a base ready for adapters, without any yet.
+     *
+     * @param base the base; stays the caller's to close
+     * @return the model, which computes as the base until an adapter is added
+     * @throws IllegalStateException if the base has adapters already, or a parameter without values
+     */
+    public static AdaptedModel open(Block base) {
         if (base instanceof AdaptedBlock) {
             throw new IllegalStateException(
                     "this block has adapters already; add another to the adapted model");

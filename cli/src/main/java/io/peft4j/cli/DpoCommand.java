@@ -7,8 +7,11 @@ import io.peft4j.tuning.LanguageModel;
 import io.peft4j.tuning.SftTrainer;
 import io.peft4j.tuning.TrainingConfig;
 import io.peft4j.tuning.TrainingResult;
+import io.peft4j.tuning.online.Prompt;
 import io.peft4j.tuning.preference.DpoConfig;
 import io.peft4j.tuning.preference.DpoTrainer;
+import io.peft4j.tuning.preference.IterationFigures;
+import io.peft4j.tuning.preference.IterativeDpo;
 import io.peft4j.tuning.preference.PreferenceDataset;
 import io.peft4j.tuning.preference.PreferencePair;
 import java.io.IOException;
@@ -16,6 +19,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -29,7 +33,8 @@ import picocli.CommandLine.Spec;
         name = "dpo",
         description =
                 "Trains an adapter on pairs of answers of which one is preferred: direct preference"
-                        + " optimisation and its relatives, under TRL's names.")
+                        + " optimisation and its relatives, under TRL's names. With --prompts the"
+                        + " pairs are of its own answers, sampled anew in each iteration.")
 final class DpoCommand implements Callable<Integer> {
 
     /** TRL's 1e-6 is for all weights; adapters learn about ten times as fast. */
@@ -45,13 +50,13 @@ final class DpoCommand implements Callable<Integer> {
     @Mixin private PairOptions pairs;
     @Mixin private RunOptions runs;
     @Mixin private ComputeOptions compute;
+    @Mixin private IterationOptions iterations;
 
     @Option(
             names = "--data",
-            required = true,
             paramLabel = "F.jsonl",
             description = "Pairs as JSON Lines: prompt (or none), chosen and rejected.")
-    private Path data;
+    private @Nullable Path givenData;
 
     @Option(names = "--eval-data", paramLabel = "F.jsonl", description = "Held-out pairs.")
     private @Nullable Path evalData;
@@ -76,12 +81,16 @@ final class DpoCommand implements Callable<Integer> {
         if (runs.isDry()) {
             JsonObject plan =
                     new DryRun(base.source(), method, training, compute)
-                            .planPairs(data, pairs, err);
+                            .planPairs(data(), pairs, err);
             spec.commandLine().getOut().print(runs.text(plan, DryRun.text(plan)));
             return 0;
         }
         try (LoadedModel loaded = LoadedModel.open(base.source(), null, compute, err)) {
-            PreferenceDataset train = read(data, loaded, err);
+            if (iterations.areGiven()) {
+                iterate(loaded, config, err);
+                return 0;
+            }
+            PreferenceDataset train = read(data(), loaded, err);
             List<PreferencePair> heldOut =
                     evalData == null ? List.of() : read(evalData, loaded, err).pairs();
             try (AdaptedModel adapted = method.attach(loaded, base.source(), training, err)) {
@@ -99,6 +108,45 @@ final class DpoCommand implements Callable<Integer> {
             }
         }
         return 0;
+    }
+
+    private void iterate(LoadedModel loaded, DpoConfig config, PrintWriter err) throws IOException {
+        List<Prompt> prompts = iterations.read(loaded, err);
+        List<IterationFigures> figures;
+        try (AdaptedModel adapted = method.attach(loaded, base.source(), training, err)) {
+            err.print(adapted.summary().toString().lines().findFirst().orElse("") + "\n");
+            IterativeDpo dpo =
+                    new IterativeDpo(
+                            loaded.model(),
+                            loaded.requireTokenizer(),
+                            new AdapterTrainable(adapted, facts()),
+                            prompts,
+                            iterations
+                                    .rewards()
+                                    .open(loaded, adapted, prompts, iterations.batchSize()),
+                            iterations.config(loaded, prompts, training.maxLength(), pairs),
+                            config);
+            try (GracefulStop stop = GracefulStop.begin();
+                    IterativeDpoProgress progress =
+                            new IterativeDpoProgress(
+                                    err, runs, loaded.model().manager().getDevice())) {
+                figures =
+                        dpo.train(
+                                runs.configure(training.config(), 0).build(),
+                                runs.output(),
+                                progress);
+            }
+        }
+        spec.commandLine()
+                .getOut()
+                .print(
+                        runs.text(
+                                IterationTable.json(runs.output(), figures),
+                                IterationTable.text(runs.output(), figures)));
+    }
+
+    private Path data() {
+        return Objects.requireNonNull(givenData);
     }
 
     private PreferenceDataset read(Path file, LoadedModel loaded, PrintWriter err)
@@ -161,7 +209,8 @@ final class DpoCommand implements Callable<Integer> {
     }
 
     private Map<String, String> facts() throws IOException {
-        Map<String, String> facts = DataFiles.facts(data, evalData);
+        Map<String, String> facts =
+                DataFiles.facts(iterations.areGiven() ? iterations.prompts() : data(), evalData);
         facts.putAll(method.facts());
         return facts;
     }
@@ -178,7 +227,8 @@ final class DpoCommand implements Callable<Integer> {
         training.preferLearningRate(LEARNING_RATE);
         pairs.check();
         compute.check();
-        Checks.file("--data", data);
+        iterations.check();
+        checkData();
         if (evalData != null) {
             Checks.file("--eval-data", evalData);
         }
@@ -189,6 +239,32 @@ final class DpoCommand implements Callable<Integer> {
             Checks.notNegative("--sft-learning-rate", sftLearningRate);
         }
         runs.check(evalData != null);
-        return preference.config();
+        DpoConfig config = preference.config();
+        if (iterations.keepsFirstReference() && config.sync().isPresent()) {
+            throw new UsageException(
+                    "--keep-first-reference and --sync-ref-model: choose one of both");
+        }
+        return config;
+    }
+
+    private void checkData() {
+        if (!iterations.areGiven()) {
+            if (givenData == null) {
+                throw new UsageException("Missing required option: '--data=F.jsonl' or --prompts");
+            }
+            Checks.file("--data", givenData);
+            return;
+        }
+        requireNotIterative("--data", givenData != null);
+        requireNotIterative("--eval-data", evalData != null);
+        requireNotIterative("--sft-first", sftFirst);
+        requireNotIterative("--dry-run", runs.isDry());
+    }
+
+    private static void requireNotIterative(String flag, boolean given) {
+        if (given) {
+            throw new UsageException(
+                    flag + " cannot be given with --prompts, whose answers are sampled");
+        }
     }
 }

@@ -98,7 +98,7 @@ final class EvalCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         PrintWriter err = spec.commandLine().getErr();
         try (LoadedModel loaded = LoadedModel.open(base.source(), adapter, compute, err)) {
-            if (rewards.isGiven()) {
+            if (rewards.areGiven()) {
                 List<Prompt> prompts = sampling.prompts(data, loaded, err);
                 RewardEvaluation result =
                         RewardEvaluation.of(
@@ -108,7 +108,11 @@ final class EvalCommand implements Callable<Integer> {
                                         sampling.config(loaded, prompts),
                                         batchSize),
                                 prompts,
-                                rewards.open(prompts),
+                                rewards.open(
+                                        loaded,
+                                        rewards.hasModels() ? loaded.adapters() : null,
+                                        prompts,
+                                        batchSize),
                                 numGenerations,
                                 seed);
                 out.print(
@@ -132,7 +136,7 @@ final class EvalCommand implements Callable<Integer> {
         if (adapter != null) {
             adapter.check("--adapter");
         }
-        if (!rewards.isGiven()) {
+        if (!rewards.areGiven()) {
             requireNone();
             return;
         }

@@ -22,7 +22,7 @@ final class LoadedModel implements AutoCloseable {
     private final @Nullable Path givenTokenizer;
     private final CausalLm model;
     private final @Nullable Tokenizer tokenizer;
-    private final @Nullable AdaptedModel adapter;
+    private @Nullable AdaptedModel adapter;
     private final @Nullable Path adapterDirectory;
 
     private LoadedModel(
@@ -144,6 +144,14 @@ final class LoadedModel implements AutoCloseable {
 
     AdaptedModel requireAdapter() {
         return Optional.ofNullable(adapter).orElseThrow();
+    }
+
+    /** The model with its adapter, or with none if none was asked for, to put others on it. */
+    AdaptedModel adapters() {
+        if (adapter == null) {
+            adapter = Adapters.open(model.block());
+        }
+        return adapter;
     }
 
     @Override

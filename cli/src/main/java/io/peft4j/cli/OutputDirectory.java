@@ -19,7 +19,8 @@ final class OutputDirectory {
                     "model.safetensors",
                     "model.safetensors.index.json",
                     "metrics.jsonl",
-                    "checkpoints");
+                    "checkpoints",
+                    "iteration-1");
 
     private OutputDirectory() {}
 

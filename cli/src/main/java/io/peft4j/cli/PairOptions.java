@@ -25,10 +25,10 @@ final class PairOptions {
     private String truncation;
 
     void check() {
-        truncation();
+        Truncation unused = truncation();
     }
 
-    private Truncation truncation() {
+    Truncation truncation() {
         return switch (truncation) {
             case "keep_start" -> Truncation.KEEP_START;
             case "keep_end" -> Truncation.KEEP_END;

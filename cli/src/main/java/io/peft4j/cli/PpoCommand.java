@@ -4,7 +4,6 @@ import com.google.gson.JsonObject;
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.models.GenerationConfig;
 import io.peft4j.tuning.AdapterTrainable;
-import io.peft4j.tuning.ReferenceSync;
 import io.peft4j.tuning.TrainingConfig;
 import io.peft4j.tuning.TrainingObserver;
 import io.peft4j.tuning.TrainingResult;
@@ -21,7 +20,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -91,12 +89,12 @@ final class PpoCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        Optional<ReferenceSync> sync = check();
+        check();
         PrintWriter err = spec.commandLine().getErr();
         if (runs.isDry()) {
             JsonObject plan =
                     new DryRun(base.source(), method, training, compute)
-                            .planPrompts(data, sampling, sequences(sync), err);
+                            .planPrompts(data, sampling, sequences(), err);
             spec.commandLine().getOut().print(runs.text(plan, DryRun.text(plan)));
             return 0;
         }
@@ -106,7 +104,7 @@ final class PpoCommand implements Callable<Integer> {
             List<Prompt> all = new ArrayList<>(train);
             all.addAll(heldOut);
             List<Reward> judges = rewards.open(all);
-            GroupConfig config = config(sampling.config(loaded, all), sync);
+            GroupConfig config = config(sampling.config(loaded, all));
             try (AdaptedModel adapted = method.attach(loaded, base.source(), training, err)) {
                 err.print(adapted.summary().toString().lines().findFirst().orElse("") + "\n");
                 AdapterTrainable policy = new AdapterTrainable(adapted, facts());
@@ -175,16 +173,16 @@ final class PpoCommand implements Callable<Integer> {
         }
     }
 
-    private GroupConfig config(GenerationConfig generation, Optional<ReferenceSync> sync) {
+    private GroupConfig config(GenerationConfig generation) {
         GenerationConfig evaluation =
                 generation.toBuilder().optTemperature(evalTemperature).build();
-        return group.config(algorithm, generation, evaluation, sync);
+        return group.config(algorithm, generation, evaluation, reference.sync());
     }
 
     /** Counts the sequences of a prompt in a batch. */
-    private int sequences(Optional<ReferenceSync> sync) {
+    private int sequences() {
         GenerationConfig any = GenerationConfig.builder().optTemperature(1).build();
-        return config(any, sync).numGenerations();
+        return config(any).numGenerations();
     }
 
     /** Reads prompts; those that are too long are left out, and that is said. */
@@ -219,7 +217,7 @@ final class PpoCommand implements Callable<Integer> {
         return facts;
     }
 
-    private Optional<ReferenceSync> check() {
+    private void check() {
         if (!ALGORITHMS.contains(algorithm)) {
             throw new UsageException(
                     "--algorithm must be ppo, grpo or rloo, but is \"" + algorithm + "\"");
@@ -249,6 +247,6 @@ final class PpoCommand implements Callable<Integer> {
         rewards.check();
         group.check(algorithm);
         runs.check(evalData != null);
-        return reference.sync();
+        int unused = sequences(); // refuses what contradicts itself before a model is loaded
     }
 }

@@ -117,7 +117,12 @@ final class RejectionSampleCommand implements Callable<Integer> {
         PrintWriter err = spec.commandLine().getErr();
         try (LoadedModel loaded = LoadedModel.open(base.source(), adapter, compute, err)) {
             List<Prompt> prompts = sampling.prompts(data, loaded, err);
-            List<Reward> judges = rewards.open(prompts);
+            List<Reward> judges =
+                    rewards.open(
+                            loaded,
+                            rewards.hasModels() ? loaded.adapters() : null,
+                            prompts,
+                            batchSize);
             CompletionSampler sampler =
                     new CompletionSampler(
                             loaded.model(),

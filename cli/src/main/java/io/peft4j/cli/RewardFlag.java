@@ -49,12 +49,16 @@ record RewardFlag(String judge, double weight) {
         return new RewardFlag(text, 1);
     }
 
-    /** Makes the judge. */
-    Reward reward() {
+    void requireFiniteWeight() {
         if (!Double.isFinite(weight)) {
             throw new UsageException(
                     "--reward " + judge + ": expected a finite weight, found " + weight);
         }
+    }
+
+    /** Makes the judge. */
+    Reward reward() {
+        requireFiniteWeight();
         if (judge.startsWith(REGEX)) {
             return new Reward("regex", pattern(judge.substring(REGEX.length())), weight);
         }

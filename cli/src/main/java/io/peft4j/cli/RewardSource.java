@@ -1,8 +1,6 @@
 package io.peft4j.cli;
 
 import io.peft4j.files.Sha256;
-import io.peft4j.tuning.online.Completion;
-import io.peft4j.tuning.online.Prompt;
 import io.peft4j.tuning.online.RewardFunction;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -29,15 +27,14 @@ import javax.tools.ToolProvider;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A reward function that was compiled from one Java file, in memory, against this program's class
- * path. The file runs with all rights of this program, as any class on the class path.
- *
- * @param function what the file's class does
- * @param settings the SHA-256 of the file, and what the class tells itself
+ * Compiles a reward function from one Java file, in memory, against this program's class path. The
+ * file runs with all rights of this program, as any class on the class path.
  */
-record RewardSource(RewardFunction function, String settings) implements RewardFunction {
+final class RewardSource {
 
     private static final String ENDING = ".java";
+
+    private RewardSource() {}
 
     /**
      * Compiles a file.
@@ -45,11 +42,11 @@ record RewardSource(RewardFunction function, String settings) implements RewardF
      * @throws UsageException if it does not compile, or its class is no reward function, or there
      *     is no compiler
      */
-    static RewardSource compile(Path file) {
+    static RewardFunction compile(Path file) {
         return compile(file, ToolProvider.getSystemJavaCompiler());
     }
 
-    static RewardSource compile(Path file, @Nullable JavaCompiler compiler) {
+    static RewardFunction compile(Path file, @Nullable JavaCompiler compiler) {
         if (compiler == null) {
             throw new UsageException(
                     "--reward "
@@ -60,7 +57,7 @@ record RewardSource(RewardFunction function, String settings) implements RewardF
         Map<String, ByteArrayOutputStream> classes = compiled(file, compiler);
         RewardFunction function = RewardClass.create(load(file, classes));
         try {
-            return new RewardSource(function, Sha256.of(file) + " " + function.settings());
+            return new IdentifiedReward(function, Sha256.of(file) + " " + function.settings());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -130,16 +127,6 @@ record RewardSource(RewardFunction function, String settings) implements RewardF
         } catch (ClassNotFoundException e) {
             throw new IllegalStateException(e); // it is among them
         }
-    }
-
-    @Override
-    public double[] rewards(List<Completion> completions) {
-        return function.rewards(completions);
-    }
-
-    @Override
-    public void check(Prompt prompt) {
-        function.check(prompt);
     }
 
     private static final class Loader extends ClassLoader {

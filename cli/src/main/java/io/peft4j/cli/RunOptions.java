@@ -110,6 +110,11 @@ final class RunOptions {
         return report.open(output(), warnings);
     }
 
+    /** Begins the reports of a part of the run, whose files are in a directory in the output. */
+    Reports reports(String part, Consumer<String> warnings) {
+        return report.open(output().resolve(part), warnings);
+    }
+
     /** Chooses what to print. */
     String text(JsonObject object, String forPeople) {
         return json ? Json.text(object) + "\n" : forPeople;

@@ -164,6 +164,7 @@ final class RejectionSampleCommandTest {
                     --reward exact_match --num-generations 0 | --num-generations must be at least 1
                     --reward nothing                      | --reward: expected one of final_answer
                     --reward exact_match --adapter x/y/z  | --adapter
+                    --reward-adapter x/y=2                | --reward-adapter: no such directory: x/y
                     """)
     void aWrongRequestIsRefusedInOneLine(String flags, String message) {
         CommandRun run = run((Object[]) flags.split(" ", -1));

@@ -106,7 +106,7 @@ final class RewardOptionsTest {
                     overlong:4,2                | overlong         | 1    | -0.5
                     """)
     void namesABuiltIn(String flag, String name, double weight, double reward) {
-        Reward parsed = parse(flag).open(List.of(prompt())).get(0);
+        Reward parsed = parse(flag).judges(List.of(prompt())).get(0);
         assertThat(parsed.name()).isEqualTo(name);
         assertThat(parsed.weight()).isEqualTo(weight);
         assertThat(parsed.of(List.of(answer("<<6*7=42>>42")))).containsExactly(reward);
@@ -114,7 +114,7 @@ final class RewardOptionsTest {
 
     @Test
     void namesAClass() {
-        List<Reward> rewards = parse(Shortest.class.getName() + "=0.1").open(List.of(prompt()));
+        List<Reward> rewards = parse(Shortest.class.getName() + "=0.1").judges(List.of(prompt()));
         assertThat(rewards.get(0).name()).isEqualTo("Shortest");
         assertThat(rewards.get(0).weight()).isEqualTo(0.1);
         assertThat(rewards.get(0).of(List.of(answer("four")))).containsExactly(-4);
@@ -131,14 +131,14 @@ final class RewardOptionsTest {
                                         + " new Inner().of(c.text())).toArray(); }\n"
                                         + "  static class Inner { double of(String text) {"
                                         + " return text.endsWith(\"!\") ? 1 : 0; }"));
-        Reward reward = parse(file + "=2").open(List.of(prompt())).get(0);
+        Reward reward = parse(file + "=2").judges(List.of(prompt())).get(0);
         assertThat(reward.name()).isEqualTo("Loud");
         assertThat(reward.weight()).isEqualTo(2);
         assertThat(reward.of(List.of(answer("42!"), answer("42")))).containsExactly(1, 0);
         assertThat(directory.toFile().list()).containsExactly("Loud.java");
         String settings = reward.function().settings();
         Files.writeString(file, Files.readString(file) + "// another text\n");
-        assertThat(parse(file.toString()).open(List.of()).get(0).function().settings())
+        assertThat(parse(file.toString()).judges(List.of()).get(0).function().settings())
                 .isNotEqualTo(settings)
                 .hasSameSizeAs(settings);
     }
@@ -150,13 +150,13 @@ final class RewardOptionsTest {
                         "Constant",
                         "package my.rewards;\n"
                                 + classText("Constant", "return new double[completions.size()];"));
-        assertThat(parse(file.toString()).open(List.of()).get(0).of(List.of(answer("4"))))
+        assertThat(parse(file.toString()).judges(List.of()).get(0).of(List.of(answer("4"))))
                 .containsExactly(0);
     }
 
     @Test
     void thoseOfOneNameAreToldApart() {
-        assertThat(parse("regex:a", "final_answer", "regex:b").open(List.of()))
+        assertThat(parse("regex:a", "final_answer", "regex:b").judges(List.of()))
                 .extracting(Reward::name)
                 .containsExactly("regex", "final_answer", "regex_2");
     }
@@ -169,7 +169,7 @@ final class RewardOptionsTest {
                         "?",
                         JsonParser.parseString("{\"prompt\": \"?\"}").getAsJsonObject());
         RewardOptions options = parse("final_answer");
-        assertThatThrownBy(() -> options.open(List.of(prompt(), other)))
+        assertThatThrownBy(() -> options.judges(List.of(prompt(), other)))
                 .isInstanceOf(RewardException.class)
                 .hasMessageContaining("for final_answer, in a row that has the keys [prompt]");
     }
@@ -229,6 +229,6 @@ final class RewardOptionsTest {
     void oneIsNeeded() {
         assertThatThrownBy(() -> parse())
                 .isInstanceOf(UsageException.class)
-                .hasMessage("Missing required option: '--reward=NAME[=WEIGHT]'");
+                .hasMessageStartingWith("Missing required option: '--reward=NAME[=WEIGHT]' or ");
     }
 }

@@ -4,19 +4,15 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.adapters.Adapter;
-import io.peft4j.files.Sha256;
 import io.peft4j.torch.GradMode;
 import io.peft4j.torch.Tensors;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.TreeMap;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -49,7 +45,7 @@ public final class Reference implements AutoCloseable {
         policy = model.adapter();
         this.copy = copy;
         this.sync = sync;
-        start = copy == null ? "base" : hash(copy);
+        start = copy == null ? "base" : AdapterFingerprint.of(copy);
     }
 
     /**
@@ -122,7 +118,9 @@ public final class Reference implements AutoCloseable {
      */
     public String fingerprint() {
         String base = model.baseFingerprint();
-        return copy == null ? base : base + " " + copy.config().toPeft().json() + " " + hash(copy);
+        return copy == null
+                ? base
+                : base + " " + copy.config().toPeft().json() + " " + AdapterFingerprint.of(copy);
     }
 
     /**
@@ -188,17 +186,6 @@ public final class Reference implements AutoCloseable {
         Map<String, NDArray> arrays = new LinkedHashMap<>();
         adapter.parameters().forEach((name, p) -> arrays.put(name, p.getArray()));
         return arrays;
-    }
-
-    private static String hash(Adapter adapter) {
-        MessageDigest digest = Sha256.digest();
-        new TreeMap<>(arrays(adapter))
-                .forEach(
-                        (name, array) -> {
-                            digest.update(name.getBytes(StandardCharsets.UTF_8));
-                            digest.update(array.toByteBuffer());
-                        });
-        return Sha256.hex(digest);
     }
 
     /** Takes the copy off the model. */

@@ -241,6 +241,15 @@ public final class TrainingConfig {
         return new Builder();
     }
 
+    /**
+     * Creates a builder that begins with these settings.
+     *
+     * @return the builder
+     */
+    public Builder toBuilder() {
+        return new Builder(settings);
+    }
+
     /** Builds a {@link TrainingConfig}. */
     public static final class Builder {
 

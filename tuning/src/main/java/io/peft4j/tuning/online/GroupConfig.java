@@ -158,13 +158,6 @@ public abstract sealed class GroupConfig permits GrpoConfig, RlooConfig {
     Map<String, String> settings() {
         Map<String, String> settings = new LinkedHashMap<>();
         settings.put("num_generations", String.valueOf(numGenerations));
-        settings.put("max_completion_length", String.valueOf(generation.maxNewTokens()));
-        settings.put("temperature", String.valueOf(generation.temperature()));
-        settings.put("top_k", String.valueOf(generation.topK()));
-        settings.put("top_p", String.valueOf(generation.topP()));
-        settings.put("min_p", String.valueOf(generation.minP()));
-        settings.put("repetition_penalty", String.valueOf(generation.repetitionPenalty()));
-        settings.put("stop_strings", String.valueOf(generation.stopStrings()));
         settings.put("num_iterations", String.valueOf(numIterations));
         settings.put("beta", String.valueOf(beta));
         settings.put("epsilon", String.valueOf(epsilon));

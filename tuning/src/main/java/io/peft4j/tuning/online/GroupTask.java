@@ -21,7 +21,6 @@ final class GroupTask implements TrainingTask {
     private final GroupConfig config;
     private final List<Prompt> train;
     private final List<Prompt> heldOut;
-    private final String rewards;
     private final RolloutSampler rollouts;
     private final RolloutSampler evaluations;
     private final @Nullable Reference reference;
@@ -33,7 +32,6 @@ final class GroupTask implements TrainingTask {
      * @param config the settings
      * @param train the prompts to learn from
      * @param heldOut the prompts to evaluate on; may be empty
-     * @param rewards the judges
      * @param rollouts answers prompts to learn from
      * @param evaluations answers held-out prompts
      * @param reference what the policy is compared with; null if it is with nothing
@@ -42,14 +40,12 @@ final class GroupTask implements TrainingTask {
             GroupConfig config,
             List<Prompt> train,
             List<Prompt> heldOut,
-            List<Reward> rewards,
             RolloutSampler rollouts,
             RolloutSampler evaluations,
             @Nullable Reference reference) {
         this.config = config;
         this.train = List.copyOf(train);
         this.heldOut = List.copyOf(heldOut);
-        this.rewards = Reward.describe(rewards);
         this.rollouts = rollouts;
         this.evaluations = evaluations;
         this.reference = reference;
@@ -78,7 +74,7 @@ final class GroupTask implements TrainingTask {
     @Override
     public Map<String, String> settings() {
         Map<String, String> settings = new LinkedHashMap<>(config.settings());
-        settings.put("rewards", rewards);
+        settings.putAll(rollouts.settings());
         settings.put("reference", reference == null ? "none" : reference.start());
         settings.put("data_sha256", Prompt.fingerprint(train));
         settings.put("held_out_sha256", Prompt.fingerprint(heldOut));

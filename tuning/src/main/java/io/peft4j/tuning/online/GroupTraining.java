@@ -71,7 +71,6 @@ record GroupTraining(
                         group,
                         train,
                         heldOut,
-                        rewards,
                         rollouts.build(),
                         rollouts(group.evalGeneration()).build(),
                         reference);

@@ -2,7 +2,6 @@ package io.peft4j.tuning.online;
 
 import ai.djl.util.Preconditions;
 import java.util.List;
-import java.util.stream.Collectors;
 
 /**
  * One of the things that answers are judged by. An answer's reward is the sum over all of them,
@@ -62,18 +61,6 @@ public record Reward(String name, RewardFunction function, double weight) {
             }
         }
         return rewards;
-    }
-
-    /**
-     * Describes judges, as far as a resumed run must share them.
-     *
-     * @param rewards the judges
-     * @return names and weights
-     */
-    static String describe(List<Reward> rewards) {
-        return rewards.stream()
-                .map(reward -> reward.name + "*" + reward.weight)
-                .collect(Collectors.joining(" "));
     }
 
     private static String shortened(String text) {

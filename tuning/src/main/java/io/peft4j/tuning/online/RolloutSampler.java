@@ -7,8 +7,10 @@ import io.peft4j.tuning.Role;
 import io.peft4j.tuning.Seeds;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -95,6 +97,33 @@ public final class RolloutSampler {
             LanguageModel model, List<Completion> completions, Runnable beforeBatch) {
         return CompletionScores.of(
                 model, completions, sampler.temperature(), batchSize, beforeBatch);
+    }
+
+    /**
+     * Returns what decides the answers and their rewards beside the model, the prompts and the
+     * seed.
+     *
+     * @return setting by name
+     */
+    public Map<String, String> settings() {
+        Map<String, String> settings = new LinkedHashMap<>(sampler.settings());
+        settings.put(
+                "rewards",
+                rewards.stream()
+                        .map(
+                                one ->
+                                        String.format(
+                                                        Locale.ROOT,
+                                                        "%s*%s %s",
+                                                        one.name(),
+                                                        one.weight(),
+                                                        one.function().settings())
+                                                .strip())
+                        .collect(Collectors.joining(", ")));
+        if (missingEosPenalty != 0) {
+            settings.put("missing_eos_penalty", String.valueOf(missingEosPenalty));
+        }
+        return settings;
     }
 
     /**

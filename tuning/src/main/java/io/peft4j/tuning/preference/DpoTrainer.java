@@ -54,25 +54,39 @@ public final class DpoTrainer {
             Path output,
             TrainingObserver... observers)
             throws IOException {
-        Preconditions.checkArgument(!train.isEmpty(), "expected one pair at least, found none");
         try (Reference reference = Reference.of(policy.model(), dpo.sync())) {
-            reference.announce(observers);
-            PairBatches pairs = new PairBatches(train);
-            PairBatches others = new PairBatches(heldOut);
-            LogProbabilities scores = null;
-            LogProbabilities otherScores = null;
-            if (dpo.precomputeReferenceLogProbs()) {
-                ReferenceCache cache =
-                        new ReferenceCache(
-                                dpo.referenceCache().orElse(output),
-                                reference,
-                                String.valueOf(policy.settings().get("base_dtype")));
-                scores = cache.of(model, pairs, config.batchSize());
-                otherScores =
-                        heldOut.isEmpty() ? null : cache.of(model, others, config.batchSize());
-            }
-            DpoTask task = new DpoTask(pairs, others, dpo, reference, scores, otherScores);
-            return TaskTrainer.train(model, policy, task, config, output, observers);
+            return train(model, policy, reference, train, heldOut, dpo, config, output, observers);
         }
+    }
+
+    /** Trains with a reference that stays the caller's. */
+    static TrainingResult train(
+            LanguageModel model,
+            AdapterTrainable policy,
+            Reference reference,
+            List<PreferencePair> train,
+            List<PreferencePair> heldOut,
+            DpoConfig dpo,
+            TrainingConfig config,
+            Path output,
+            TrainingObserver... observers)
+            throws IOException {
+        Preconditions.checkArgument(!train.isEmpty(), "expected one pair at least, found none");
+        reference.announce(observers);
+        PairBatches pairs = new PairBatches(train);
+        PairBatches others = new PairBatches(heldOut);
+        LogProbabilities scores = null;
+        LogProbabilities otherScores = null;
+        if (dpo.precomputeReferenceLogProbs()) {
+            ReferenceCache cache =
+                    new ReferenceCache(
+                            dpo.referenceCache().orElse(output),
+                            reference,
+                            String.valueOf(policy.settings().get("base_dtype")));
+            scores = cache.of(model, pairs, config.batchSize());
+            otherScores = heldOut.isEmpty() ? null : cache.of(model, others, config.batchSize());
+        }
+        DpoTask task = new DpoTask(pairs, others, dpo, reference, scores, otherScores);
+        return TaskTrainer.train(model, policy, task, config, output, observers);
     }
 }

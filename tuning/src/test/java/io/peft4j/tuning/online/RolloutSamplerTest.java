@@ -10,7 +10,12 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.peft4j.adapters.AdaptedModel;
 import io.peft4j.adapters.AdapterScope;
+import io.peft4j.dora.DoraConfig;
 import io.peft4j.models.GenerationConfig;
+import io.peft4j.models.TokenObjective;
+import io.peft4j.models.TokenScores;
+import io.peft4j.torch.NoDropout;
+import io.peft4j.tuning.Batch;
 import io.peft4j.tuning.EvaluationResult;
 import io.peft4j.tuning.LanguageModel;
 import io.peft4j.tuning.Role;
@@ -21,6 +26,8 @@ import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Answers, their rewards and their log-probabilities. */
 class RolloutSamplerTest {
@@ -106,6 +113,67 @@ class RolloutSamplerTest {
             }
             assertThat(policy.sum(i)).isNotCloseTo(reference.sum(i), within(1e-3));
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void beforeThePolicyMovesTrainingSeesTheSameLogProbabilities(boolean kernels)
+            throws IOException {
+        DoraConfig dropping =
+                DoraConfig.builder()
+                        .setRank(4)
+                        .optDropout(0.5)
+                        .setTargetModules("q_proj", "down_proj")
+                        .build();
+        try (OnlineModel fresh = OnlineModel.fresh(dropping);
+                NoDropout off = NoDropout.begin()) {
+            fresh.model().useLayerKernels(kernels);
+            CompletionSampler sampler =
+                    new CompletionSampler(fresh.model(), fresh.tokenizer(), sampling().build(), 4);
+            RolloutSampler rollouts =
+                    RolloutSampler.builder()
+                            .setSampler(sampler)
+                            .setRewards(OnlineModel.REWARDS)
+                            .optNumGenerations(EACH)
+                            .optBatchSize(5)
+                            .optScorePolicy(true)
+                            .build();
+            LanguageModel trained = LanguageModel.of(fresh.model());
+            Rollout rollout = rollouts.sample(trained, 0, prompts, () -> {});
+            for (int i = 0; i < rollout.completions().size(); i++) {
+                assertThat(seenInTraining(trained, rollout.completions().get(i)))
+                        .usingComparatorWithPrecision(1e-5f)
+                        .containsExactly(rollout.policy().orElseThrow().of(i));
+            }
+        }
+    }
+
+    private static float[] seenInTraining(LanguageModel trained, Completion one) {
+        float[] seen = new float[one.ids().length];
+        try (NDManager scope = trained.manager().newSubManager();
+                Batch batch = Batch.of(scope, List.of(one.example()))) {
+            TokenScores told =
+                    trained.backward(
+                            batch.ids(),
+                            batch.mask(),
+                            batch.labels(),
+                            new TokenObjective() {
+                                @Override
+                                public float[] slopes(TokenScores scores) {
+                                    return new float[scores.count()];
+                                }
+
+                                @Override
+                                public double temperature() {
+                                    return 0.8;
+                                }
+                            },
+                            1);
+            for (int i = 0; i < seen.length; i++) {
+                seen[i] = told.logProbability(i);
+            }
+        }
+        return seen;
     }
 
     /** By the logits, token by token. */
