@@ -103,11 +103,11 @@ final class PpoCommand implements Callable<Integer> {
             List<Prompt> heldOut = evalData == null ? List.of() : read(evalData, loaded, err);
             List<Prompt> all = new ArrayList<>(train);
             all.addAll(heldOut);
-            List<Reward> judges = rewards.open(all);
             GroupConfig config = config(sampling.config(loaded, all));
             try (AdaptedModel adapted = method.attach(loaded, base.source(), training, err)) {
                 err.print(adapted.summary().toString().lines().findFirst().orElse("") + "\n");
                 AdapterTrainable policy = new AdapterTrainable(adapted, facts());
+                List<Reward> judges = rewards.open(loaded, adapted, all, training.batchSize());
                 Run run = new Run(loaded, policy, train, heldOut, judges);
                 try (GracefulStop stop = GracefulStop.begin()) {
                     TrainingResult result = learn(run, config);
