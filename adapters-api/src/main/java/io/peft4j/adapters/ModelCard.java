@@ -163,9 +163,20 @@ public final class ModelCard {
         table(page, "Training", take(training, FIGURES), label -> label);
         table(page, "Data", take(training, DATA), label -> label);
         table(page, "Training settings", training, CardText::cell);
-        CardPrograms.append(page, config.string("task_type").orElse(""), base());
+        CardPrograms.append(page, programs(), base());
         table(page, "Provenance", origin(), CardText::cell);
         return sealed(page.toString());
+    }
+
+    private CardPrograms.Kind programs() {
+        String task = config.string("task_type").orElse("");
+        if (task.equals("CAUSAL_LM")) {
+            return CardPrograms.Kind.LANGUAGE_MODEL;
+        }
+        boolean score = config.strings("modules_to_save").contains("score");
+        return task.equals("SEQ_CLS") && score
+                ? CardPrograms.Kind.REWARD_MODEL
+                : CardPrograms.Kind.MODULE;
     }
 
     private Optional<CardBase> base() {
@@ -193,6 +204,8 @@ public final class ModelCard {
         provenance.get("license").ifPresent(id -> yaml(page, "license: ", id));
         if (config.string("task_type").filter("CAUSAL_LM"::equals).isPresent()) {
             page.append("pipeline_tag: text-generation\n");
+        } else if (programs() == CardPrograms.Kind.REWARD_MODEL) {
+            page.append("pipeline_tag: text-classification\n");
         }
         TreeSet<String> tags = new TreeSet<>(List.of("peft4j", method()));
         if (config.string("peft_type").filter("LORA"::equals).isPresent()) {

@@ -10,6 +10,7 @@ import io.peft4j.lora.LoraConfig;
 import io.peft4j.lora.LoraInit;
 import io.peft4j.lora.LowRankConfig;
 import io.peft4j.models.ModelConfig;
+import io.peft4j.tuning.reward.RewardHead;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -54,6 +55,13 @@ final class AdapterOptions {
                     "How A and B start: default, gaussian, orthogonal, pissa or olora (default:"
                             + " default).")
     private @Nullable String init;
+
+    private boolean scoreHead;
+
+    /** Gives new adapters a score head of their own. */
+    void addScoreHead() {
+        scoreHead = true;
+    }
 
     /** Checks the values that need no model. */
     void check() {
@@ -143,11 +151,12 @@ final class AdapterOptions {
     private <T extends LowRankConfig.Builder<T>> T fill(
             T builder, int rank, TargetModules targets, String baseModel) {
         builder.setRank(rank)
-                .setTargetModules(targets)
+                .setTargetModules(
+                        scoreHead ? targets.withModulesToSave(RewardHead.MODULES_TO_SAVE) : targets)
                 .optAlpha(alpha != null ? alpha : 2.0 * rank)
                 .optRsLora(rsLora != null && rsLora)
                 .optDropout(dropout != null ? dropout : 0)
-                .optTaskType("CAUSAL_LM")
+                .optTaskType(scoreHead ? RewardHead.TASK_TYPE : "CAUSAL_LM")
                 .optBaseModel(baseModel);
         return init == null ? builder : builder.optInit(parseInit(init));
     }

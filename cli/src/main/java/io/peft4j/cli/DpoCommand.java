@@ -81,7 +81,16 @@ final class DpoCommand implements Callable<Integer> {
         if (runs.isDry()) {
             JsonObject plan =
                     new DryRun(base.source(), method, training, compute)
-                            .planPairs(data(), pairs, err);
+                            .planPairs(
+                                    (model, tokenizer) ->
+                                            pairs.read(
+                                                            data(),
+                                                            model,
+                                                            tokenizer,
+                                                            training.maxLength(),
+                                                            err)
+                                                    .pairs(),
+                                    err);
             spec.commandLine().getOut().print(runs.text(plan, DryRun.text(plan)));
             return 0;
         }

@@ -19,6 +19,7 @@ import io.peft4j.tuning.MemoryPlan;
 import io.peft4j.tuning.online.Prompt;
 import io.peft4j.tuning.online.PromptDataset;
 import io.peft4j.tuning.preference.PreferencePair;
+import io.peft4j.tuning.reward.RewardHead;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -28,6 +29,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * {@code train --dry-run}: foretells the memory of a training.
@@ -52,8 +54,14 @@ record DryRun(Source base, MethodOptions method, HyperParameters training, Compu
         return plan(config, device, type, rows, length, err);
     }
 
+    /** Where pairs come from. */
+    interface PairSource {
+        List<PreferencePair> read(ModelConfig config, @Nullable Tokenizer tokenizer)
+                throws IOException;
+    }
+
     /** Plans a training on pairs, whose answers go through the model together. */
-    JsonObject planPairs(Path data, PairOptions options, PrintWriter err) throws IOException {
+    JsonObject planPairs(PairSource source, PrintWriter err) throws IOException {
         Path directory = base.fetchDescription(err);
         ModelConfig config = ModelConfig.read(directory.resolve("config.json"));
         Device device = compute.place().device();
@@ -62,7 +70,7 @@ record DryRun(Source base, MethodOptions method, HyperParameters training, Compu
         List<PreferencePair> pairs;
         try (Tokenizer tokenizer =
                 given != null ? Tokenizer.load(given) : Tokenizer.find(directory).orElse(null)) {
-            pairs = options.read(data, config, tokenizer, training.maxLength(), err).pairs();
+            pairs = source.read(config, tokenizer);
         }
         int rows = 2 * Math.min(training.batchSize(), pairs.size());
         int length = pairs.stream().mapToInt(PreferencePair::length).max().orElse(1);
@@ -147,10 +155,16 @@ record DryRun(Source base, MethodOptions method, HyperParameters training, Compu
         }
         boolean fromWeight = adapter.init().startsFromWeight();
         boolean byKernels =
-                !fromWeight
-                        && !adapter.loraBias()
-                        && adapter.trainedInFull().equals(TrainedInFull.NOTHING);
+                !fromWeight && !adapter.loraBias() && isByKernels(adapter.trainedInFull());
         return MemoryPlan.of(config, computation, shapes, byKernels, rows, length);
+    }
+
+    /** A score head has kernels of its own. */
+    private static boolean isByKernels(TrainedInFull whole) {
+        return whole.equals(TrainedInFull.NOTHING)
+                || whole.equals(
+                        new TrainedInFull(
+                                TrainedInFull.Bias.NONE, RewardHead.MODULES_TO_SAVE, Map.of()));
     }
 
     private static void addBytes(JsonObject json, MemoryPlan plan, boolean checkpointing) {

@@ -24,7 +24,7 @@ final class HyperParameters {
             paramLabel = "LR",
             description =
                     "The schedule's highest learning rate (default: 2e-4; of --method ia3: 3e-3; of"
-                            + " dpo and ppo: 1e-5).")
+                            + " dpo and ppo: 1e-5; of reward: 1e-4).")
     private @Nullable Double givenLearningRate;
 
     @Option(

@@ -65,6 +65,16 @@ final class MethodOptions {
         }
     }
 
+    /** For a command that trains a reward model, which is an adapter with a score head. */
+    void requireScoreHead() {
+        if (isFull() || isIa3()) {
+            throw new UsageException(
+                    "--method must be lora or dora for reward: its result is an adapter with a"
+                            + " score head");
+        }
+        adapter.addScoreHead();
+    }
+
     boolean isFull() {
         return Methods.FULL.equals(method);
     }

@@ -32,6 +32,7 @@ import picocli.CommandLine.Spec;
             DpoCommand.class,
             PpoCommand.class,
             RejectionSampleCommand.class,
+            RewardCommand.class,
             EvalCommand.class,
             GenerateCommand.class,
             MergeCommand.class,

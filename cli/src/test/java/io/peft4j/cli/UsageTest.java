@@ -80,7 +80,7 @@ final class UsageTest {
     void noCommandIsRefusedWithTheCommands() {
         assertRefused(
                 CommandRun.of(),
-                "say what to do: train, dpo, ppo, rejection-sample, eval, generate, merge, export");
+                "say what to do: train, dpo, ppo, rejection-sample, reward, eval, generate, merge, export");
     }
 
     @Test

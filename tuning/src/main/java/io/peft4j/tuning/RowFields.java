@@ -77,6 +77,44 @@ public record RowFields(String where, JsonObject json) {
         return values;
     }
 
+    /**
+     * Reads a number.
+     *
+     * @param key the field's name
+     * @return its number
+     * @throws DatasetException if it is no finite number
+     */
+    public double number(String key) throws DatasetException {
+        JsonElement value = json.get(key);
+        boolean isNumber =
+                value != null && value.isJsonPrimitive() && value.getAsJsonPrimitive().isNumber();
+        if (!isNumber || !Double.isFinite(value.getAsDouble())) {
+            throw wrong(key, "a finite number", value);
+        }
+        return value.getAsDouble();
+    }
+
+    /**
+     * Makes sure that a model has the tokens of a row.
+     *
+     * @param ids the tokens
+     * @param vocabularySize they must be below it
+     * @throws DatasetException if one is not; the message tells which
+     */
+    public void requireInVocabulary(long[] ids, long vocabularySize) throws DatasetException {
+        for (int i = 0; i < ids.length; i++) {
+            if (ids[i] < 0 || ids[i] >= vocabularySize) {
+                throw refused(
+                        "expected a token id from 0 to "
+                                + (vocabularySize - 1)
+                                + ", found "
+                                + ids[i]
+                                + " at position "
+                                + i);
+            }
+        }
+    }
+
     /** Reads a mask of zeros and ones, or of false and true, with an entry per token. */
     boolean[] mask(String key, int length) throws DatasetException {
         JsonArray array = array(key, "a list of 0 and 1");

@@ -1,9 +1,12 @@
 package io.peft4j.tuning.preference;
 
 import ai.djl.ndarray.NDManager;
+import io.peft4j.files.Sha256;
 import io.peft4j.tuning.Batch;
 import io.peft4j.tuning.DataFingerprint;
 import io.peft4j.tuning.Example;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -16,22 +19,40 @@ import java.util.stream.Stream;
  *
  * @param pairs the pairs
  */
-record PairBatches(List<PreferencePair> pairs) {
+public record PairBatches(List<PreferencePair> pairs) {
 
-    PairBatches {
+    /** Copies the pairs. */
+    public PairBatches {
         pairs = List.copyOf(pairs);
     }
 
-    int size() {
+    /**
+     * Counts the pairs.
+     *
+     * @return their number
+     */
+    public int size() {
         return pairs.size();
     }
 
-    PreferencePair get(int index) {
+    /**
+     * Returns a pair.
+     *
+     * @param index from 0
+     * @return the pair
+     */
+    public PreferencePair get(int index) {
         return pairs.get(index);
     }
 
-    /** Makes a batch of some pairs. */
-    Batch batch(NDManager owner, int[] indexes) {
+    /**
+     * Makes a batch of some pairs.
+     *
+     * @param owner the manager of the tensors
+     * @param indexes which pairs (n)
+     * @return 2 n rows: the chosen answers in this order, then the rejected ones; close it
+     */
+    public Batch batch(NDManager owner, int[] indexes) {
         List<Example> rows = new ArrayList<>(2 * indexes.length);
         Arrays.stream(indexes).forEach(i -> rows.add(get(i).chosen()));
         Arrays.stream(indexes).forEach(i -> rows.add(get(i).rejected()));
@@ -41,8 +62,11 @@ record PairBatches(List<PreferencePair> pairs) {
     /**
      * Cuts all pairs into batches of like length, the longest first, so that what does not fit into
      * memory fails at once.
+     *
+     * @param batchSize the pairs of a batch
+     * @return the indexes of each batch
      */
-    List<int[]> longestFirst(int batchSize) {
+    public List<int[]> longestFirst(int batchSize) {
         int[] order =
                 IntStream.range(0, size())
                         .boxed()
@@ -56,8 +80,21 @@ record PairBatches(List<PreferencePair> pairs) {
         return batches;
     }
 
-    String fingerprint() {
-        return DataFingerprint.of(
-                pairs.stream().flatMap(p -> Stream.of(p.chosen(), p.rejected())).toList());
+    /**
+     * Identifies what is learned from.
+     *
+     * @return 64 hexadecimal digits, of the tokens and labels and of the margins, if there are any
+     */
+    public String fingerprint() {
+        String tokens =
+                DataFingerprint.of(
+                        pairs.stream().flatMap(p -> Stream.of(p.chosen(), p.rejected())).toList());
+        double[] margins = pairs.stream().mapToDouble(PreferencePair::margin).toArray();
+        if (Arrays.stream(margins).allMatch(margin -> margin == 0)) {
+            return tokens;
+        }
+        MessageDigest digest = Sha256.digest();
+        digest.update((tokens + Arrays.toString(margins)).getBytes(StandardCharsets.UTF_8));
+        return Sha256.hex(digest);
     }
 }

@@ -66,8 +66,8 @@ public final class PreferenceDataset {
                     RowFields row = new RowFields(where, json);
                     PreferenceReader.Tokens tokens = reader.read(row);
                     PreferencePair whole = tokens.pair();
-                    checkIds(row, whole.chosen(), options.vocabularySize());
-                    checkIds(row, whole.rejected(), options.vocabularySize());
+                    row.requireInVocabulary(whole.chosen().ids(), options.vocabularySize());
+                    row.requireInVocabulary(whole.rejected().ids(), options.vocabularySize());
                     if (options.truncation() == Truncation.KEEP_START
                             && tokens.promptLength() >= options.maxLength()) {
                         counts[1]++;
@@ -91,22 +91,6 @@ public final class PreferenceDataset {
                                             + " tokens"));
         }
         return new PreferenceDataset(pairs, counts[0], counts[1], reader.mismatchedPrompts());
-    }
-
-    private static void checkIds(RowFields row, Example example, long vocabularySize)
-            throws DatasetException {
-        for (int i = 0; i < example.length(); i++) {
-            long id = example.ids()[i];
-            if (id < 0 || id >= vocabularySize) {
-                throw row.refused(
-                        "expected a token id from 0 to "
-                                + (vocabularySize - 1)
-                                + ", found "
-                                + id
-                                + " at position "
-                                + i);
-            }
-        }
     }
 
     private static Example cut(Example example, PreferenceOptions options) {

@@ -1,5 +1,6 @@
 package io.peft4j.tuning.reward;
 
+import io.peft4j.adapters.Adapter;
 import java.util.List;
 
 /** How a reward model's adapter names its score head. */
@@ -12,7 +13,18 @@ public final class RewardHead {
     public static final String TASK_TYPE = "SEQ_CLS";
 
     /** PEFT's key of the head's weight. */
-    static final String KEY = "base_model.model.score.weight";
+    private static final String KEY = "base_model.model.score.weight";
 
     private RewardHead() {}
+
+    /**
+     * Tells whether an adapter has a score head of its own, which makes a reward model of it, or a
+     * value function.
+     *
+     * @param adapter the adapter
+     * @return whether it has
+     */
+    public static boolean isOf(Adapter adapter) {
+        return adapter.parameters().containsKey(KEY);
+    }
 }

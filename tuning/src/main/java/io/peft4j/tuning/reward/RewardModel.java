@@ -67,7 +67,7 @@ public final class RewardModel implements RewardFunction {
             throws IOException {
         model.addScoreHead(0); // of which the adapter has a copy
         boolean first = adapted.names().isEmpty();
-        if (!adapted.load(name, directory).parameters().containsKey(RewardHead.KEY)) {
+        if (!RewardHead.isOf(adapted.load(name, directory))) {
             adapted.delete(name);
             throw new AdapterConfigException(
                     directory
