@@ -12,6 +12,8 @@ import io.peft4j.tuning.choice.ChoiceEvaluation;
 import io.peft4j.tuning.choice.ChoiceResult;
 import io.peft4j.tuning.choice.ChoiceTask;
 import io.peft4j.tuning.choice.Question;
+import io.peft4j.tuning.online.CompletionSampler;
+import io.peft4j.tuning.online.Prompt;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -35,12 +37,27 @@ import picocli.CommandLine.Spec;
                 "Prints mean loss, perplexity and token count. The loss is the sum over all"
                         + " labelled next tokens divided by their count. With --task: the accuracy"
                         + " on multiple-choice questions by log-likelihood, zero-shot, as"
-                        + " lm-evaluation-harness computes it.")
+                        + " lm-evaluation-harness computes it. With --reward: has the prompts"
+                        + " answered, and prints the mean reward.")
 final class EvalCommand implements Callable<Integer> {
+
+    private static final List<String> OF_ANSWERS =
+            List.of(
+                    "--num-generations",
+                    "--seed",
+                    "--max-new-tokens",
+                    "--temperature",
+                    "--top-k",
+                    "--top-p",
+                    "--min-p",
+                    "--repetition-penalty",
+                    "--stop");
 
     @Spec private CommandSpec spec;
     @Mixin private BaseModelOption base;
     @Mixin private AnswersOption answers;
+    @Mixin private RewardOptions rewards;
+    @Mixin private SamplingOptions sampling;
     @Mixin private ComputeOptions compute;
     @Mixin private JsonOption json;
 
@@ -80,28 +97,75 @@ final class EvalCommand implements Callable<Integer> {
     private int batchSize;
 
     @Option(
+            names = "--num-generations",
+            paramLabel = "K",
+            defaultValue = "1",
+            description =
+                    "With --reward: how many answers each prompt gets (default:"
+                            + " ${DEFAULT-VALUE}).")
+    private int numGenerations;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "N",
+            defaultValue = "42",
+            description = "With --reward: decides what is sampled (default: ${DEFAULT-VALUE}).")
+    private long seed;
+
+    @Option(
             names = "--per-example",
             description = "Adds loss and tokens, or choices and their scores, of each row.")
     private boolean perExample;
 
     @Override
     public Integer call() throws IOException {
+        ChoiceTask choices = check();
+        PrintWriter err = spec.commandLine().getErr();
+        try (LoadedModel loaded = LoadedModel.open(base.source(), adapter, compute, err)) {
+            String result;
+            if (rewards.areGiven()) {
+                result = reward(loaded, err);
+            } else {
+                result = choices == null ? loss(loaded) : accuracy(choices, loaded);
+            }
+            spec.commandLine().getOut().print(result);
+        }
+        return 0;
+    }
+
+    private @Nullable ChoiceTask check() {
         base.check();
         compute.check();
         Checks.file("--data", data);
         Checks.atLeast("--batch-size", batchSize, 1);
         Checks.optionalAtLeast("--limit", limit, 1);
+        Checks.atLeast("--num-generations", numGenerations, 1);
         ChoiceTask choices = checkTask();
         if (adapter != null) {
             adapter.check("--adapter");
         }
-        try (LoadedModel loaded =
-                LoadedModel.open(base.source(), adapter, compute, spec.commandLine().getErr())) {
-            spec.commandLine()
-                    .getOut()
-                    .print(choices == null ? loss(loaded) : accuracy(choices, loaded));
+        if (!rewards.areGiven()) {
+            requireNoFlagsOfAnswers();
+            return choices;
         }
-        return 0;
+        if (choices != null) {
+            throw new UsageException("--task and --reward cannot be given together");
+        }
+        rewards.check();
+        sampling.check();
+        if (numGenerations > 1) {
+            sampling.requireChance("--num-generations " + numGenerations);
+        }
+        return null;
+    }
+
+    /** Refuses flags that say how to answer where nothing is answered. */
+    private void requireNoFlagsOfAnswers() {
+        for (String flag : OF_ANSWERS) {
+            if (spec.commandLine().getParseResult().hasMatchedOption(flag)) {
+                throw new UsageException(flag + " needs --reward");
+            }
+        }
     }
 
     private @Nullable ChoiceTask checkTask() {
@@ -127,6 +191,28 @@ final class EvalCommand implements Callable<Integer> {
         EvaluationResult result =
                 Evaluation.evaluate(LanguageModel.of(loaded.model()), examples, batchSize);
         return json.text(() -> json(result), () -> text(result));
+    }
+
+    private String reward(LoadedModel loaded, PrintWriter err) throws IOException {
+        List<Prompt> prompts = sampling.prompts(data, loaded, err);
+        CompletionSampler sampler =
+                new CompletionSampler(
+                        loaded.model(),
+                        loaded.requireTokenizer(),
+                        sampling.config(loaded, prompts),
+                        batchSize);
+        RewardEvaluation result =
+                RewardEvaluation.of(
+                        sampler,
+                        prompts,
+                        rewards.open(
+                                loaded,
+                                rewards.hasModels() ? loaded.adapters() : null,
+                                prompts,
+                                batchSize),
+                        numGenerations,
+                        seed);
+        return json.text(() -> result.json(perExample), () -> result.text(perExample));
     }
 
     private String accuracy(ChoiceTask choices, LoadedModel loaded) throws IOException {

@@ -110,8 +110,8 @@ final class PpoCommand implements Callable<Integer> {
             GenerationConfig generation = sampling.config(loaded, all);
             try (AdaptedModel adapted = method.attach(loaded, base.source(), training, err)) {
                 err.print(adapted.summary().toString().lines().findFirst().orElse("") + "\n");
-                List<Reward> judges = rewards.open(loaded, adapted, all, training.batchSize());
                 AdapterTrainable policy = new AdapterTrainable(adapted, facts());
+                List<Reward> judges = rewards.open(loaded, adapted, all, training.batchSize());
                 Run run = new Run(loaded, policy, train, heldOut, judges);
                 try (GracefulStop stop = GracefulStop.begin()) {
                     TrainingResult result = learn(run, generation);

@@ -4,7 +4,6 @@ import io.peft4j.cli.pipeline.PipelineException;
 import io.peft4j.cli.pipeline.Place;
 import io.peft4j.cli.pipeline.Setting;
 import io.peft4j.cli.pipeline.StageSpec;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -13,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.MissingParameterException;
@@ -41,6 +41,8 @@ final class StageFlags {
     /** These change what is kept or told, and not the result. */
     private static final Set<String> WITHOUT_EFFECT =
             Set.of(OUTPUT, "save-steps", "reference-cache", "report-to", "logging-dir");
+
+    private static final Pattern WEIGHT = Pattern.compile("=[-+.0-9eE]+$");
 
     private final CommandLine root;
     private final CommandSpec command;
@@ -222,22 +224,27 @@ final class StageFlags {
                     }
                     List<String> values = setting.values();
                     for (int i = 0; i < values.size(); i++) {
-                        if (isInput(required(key), values.get(i))) {
-                            inputs.put(
-                                    "--" + key + (values.size() == 1 ? "" : "[" + i + "]"),
-                                    Path.of(values.get(i)));
-                        }
+                        String flag = "--" + key + (values.size() == 1 ? "" : "[" + i + "]");
+                        input(required(key), values.get(i))
+                                .ifPresent(path -> inputs.put(flag, path));
                     }
                 });
         return inputs;
     }
 
-    /** A judge of answers may be a source file, which its flag has as a text. */
-    private static boolean isInput(OptionSpec option, String value) {
+    /**
+     * What a value names, which need not exist yet. Judges of answers are texts: a source file or a
+     * reward model's directory, with or without a weight.
+     */
+    private static Optional<Path> input(OptionSpec option, String value) {
         Class<?> type = option.isMultiValue() ? option.auxiliaryTypes()[0] : option.type();
-        return type == Path.class
-                || type == Source.class
-                || (value.endsWith(".java") && Files.isRegularFile(Path.of(value)));
+        if (type == Path.class || type == Source.class) {
+            return Optional.of(Path.of(value));
+        }
+        String name = WEIGHT.matcher(value).replaceFirst("");
+        return type == String.class && (name.contains("/") || name.endsWith(".java"))
+                ? Optional.of(Path.of(name))
+                : Optional.empty();
     }
 
     private @Nullable OptionSpec option(String key) {

@@ -144,6 +144,15 @@ final class RewardOptionsTest {
     }
 
     @Test
+    void theGuidesExampleIsARewardOfItsOwn() {
+        Path example =
+                Path.of("..", "examples/src/main/java/io/peft4j/examples", "BriefAnswer.java");
+        Reward reward = parse(example + "=0.5").judges(List.of(prompt())).get(0);
+        assertThat(reward.name()).isEqualTo("BriefAnswer");
+        assertThat(reward.of(List.of(answer("42")))).containsExactly(-0.03);
+    }
+
+    @Test
     void aSourceFileMayHaveAPackage() throws IOException {
         Path file =
                 source(

@@ -145,7 +145,7 @@ public final class PipelineFolder {
         for (Map.Entry<String, Path> input : stage.inputs().entrySet()) {
             if (Files.exists(input.getValue())) { // else a name on the hub, or to be refused
                 String flag = input.getKey();
-                settings.remove(flag); // wherever it lies
+                settings.remove(flag, input.getValue().toString()); // wherever it lies
                 settings.put(flag + " (SHA-256)", hashes.ofInput(input.getValue()));
             }
         }
