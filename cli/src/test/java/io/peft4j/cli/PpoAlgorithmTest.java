@@ -94,35 +94,6 @@ final class PpoAlgorithmTest {
     }
 
     @Test
-    void trainsIa3Too() throws IOException {
-        Path output = directory.resolve("out");
-        CommandRun run =
-                CommandRun.of(
-                        "ppo",
-                        "--model",
-                        MODEL,
-                        "--tokenizer",
-                        TOKENIZER,
-                        "--data",
-                        DATA,
-                        "--method",
-                        "ia3",
-                        "--reward",
-                        "regex:[a-z]",
-                        "--max-new-tokens",
-                        6,
-                        "--batch-size",
-                        2,
-                        "--max-steps",
-                        1,
-                        "--output",
-                        output);
-        assertThat(run.code()).as(run.err()).isZero();
-        assertThat(output.resolve("value/adapter_model.safetensors")).exists();
-        assertThat(line(output, 0).get("loss/value_avg").getAsDouble()).isPositive();
-    }
-
-    @Test
     void aRewardModelJudgesAndTheValueFunctionBeginsAsIt() throws IOException {
         Path first = directory.resolve("first");
         CommandRun trained = run(first, "--reward", "regex:[a-z]", "--max-steps", 1);
