@@ -2,16 +2,27 @@ package io.peft4j.cli;
 
 import static io.peft4j.cli.GoldenRows.MODEL;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
+import ai.djl.Device;
+import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import io.peft4j.adapters.AdaptedModel;
+import io.peft4j.adapters.Adapters;
 import io.peft4j.adapters.Provenance;
+import io.peft4j.models.CausalLm;
+import io.peft4j.models.Tokenizer;
 import io.peft4j.testdata.TestData;
+import io.peft4j.tuning.Example;
+import io.peft4j.tuning.reward.RewardModel;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -57,9 +68,10 @@ final class IterativeDpoCommandTest {
         try {
             return Files.writeString(
                     directory.resolve("Sum.java"),
-                    """
+"""
                     import io.peft4j.tuning.online.*;
                     import java.util.List;
+import java.util.stream.LongStream;
                     class Sum implements RewardFunction {
                         public double[] rewards(List<Completion> all) {
                             return all.stream()
@@ -118,6 +130,50 @@ final class IterativeDpoCommandTest {
                         "--output",
                         directory.resolve("again"));
         assertThat(again.code()).as(again.err()).isZero();
+    }
+
+    @Test
+    void aRewardModelIsAskedOfTheVeryTokens() throws IOException {
+        Path judge = GoldenRewardModel.in(directory);
+        CommandRun run =
+                run(
+                        "--prompts",
+                        prompts,
+                        "--iterations",
+                        1,
+                        "--num-generations",
+                        3,
+                        "--max-new-tokens",
+                        4,
+                        "--max-steps",
+                        1,
+                        "--reward-adapter",
+                        judge + "=-2");
+        assertThat(run.code()).as(run.err()).isZero();
+        List<String> lines = Files.readAllLines(output.resolve("iteration-1/answers.jsonl"));
+        List<Example> texts = new ArrayList<>();
+        List<Double> told = new ArrayList<>();
+        try (CausalLm model = CausalLm.load(MODEL, Device.cpu());
+                AdaptedModel adapted = Adapters.open(model.block());
+                Tokenizer tokenizer = Tokenizer.load(TOKENIZER)) {
+            for (int i = 0; i < 2; i++) {
+                long[] asked = tokenizer.encode(List.of("2+2=", "The sky is").get(i), true);
+                JsonObject line = JsonParser.parseString(lines.get(i + 1)).getAsJsonObject();
+                for (JsonElement answer : line.getAsJsonArray("answers")) {
+                    JsonObject one = answer.getAsJsonObject();
+                    LongStream said =
+                            one.getAsJsonArray("ids").asList().stream()
+                                    .mapToLong(JsonElement::getAsLong);
+                    texts.add(Example.of(LongStream.concat(LongStream.of(asked), said).toArray()));
+                    told.add(one.get("reward").getAsDouble());
+                }
+            }
+            double[] scores = RewardModel.open(model, adapted, "judge", judge, 4).scores(texts);
+            assertThat(scores).hasSize(6);
+            for (int i = 0; i < scores.length; i++) {
+                assertThat(told.get(i)).isCloseTo(-2 * scores[i], within(1e-4));
+            }
+        }
     }
 
     @ParameterizedTest

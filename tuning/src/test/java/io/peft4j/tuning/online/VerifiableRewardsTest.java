@@ -3,10 +3,14 @@ package io.peft4j.tuning.online;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import io.peft4j.testdata.TestData;
 import io.peft4j.tuning.JsonLines;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
@@ -180,6 +184,26 @@ final class VerifiableRewardsTest {
         // 90 of 100 and 20 is the example in TRL's documentation
         assertThat(Answers.reward(new OverlongPenalty(100, 20), Answers.ofTokens(length)))
                 .isEqualTo(reward);
+    }
+
+    @Test
+    void overlongAnswersArePunishedAsByTrlsOwnFunction() throws IOException {
+        JsonArray cases =
+                JsonParser.parseString(Files.readString(TestData.path("rewards/overlong.json")))
+                        .getAsJsonArray();
+        assertThat(cases).hasSize(5);
+        for (JsonElement each : cases) {
+            JsonObject one = each.getAsJsonObject();
+            OverlongPenalty penalty =
+                    new OverlongPenalty(
+                            one.get("longest").getAsInt(), one.get("margin").getAsInt());
+            JsonArray lengths = one.getAsJsonArray("lengths");
+            for (int i = 0; i < lengths.size(); i++) {
+                assertThat(Answers.reward(penalty, Answers.ofTokens(lengths.get(i).getAsInt())))
+                        .as(penalty + " of " + lengths.get(i))
+                        .isEqualTo(one.getAsJsonArray("rewards").get(i).getAsDouble());
+            }
+        }
     }
 
     @Test
