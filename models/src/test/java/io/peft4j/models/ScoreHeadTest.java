@@ -363,6 +363,28 @@ class ScoreHeadTest {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource({"llama,dora", "phi3,lora", "openelm,dora", "mixtral,lora"})
+    void aSavedAdapterHasItsHeadWithIt(String family, String method, @TempDir Path directory)
+            throws IOException {
+        try (CausalLm model = TinyModels.model(family);
+                CausalLm other = TinyModels.model(family);
+                NDManager scope = NDManager.newBaseManager()) {
+            NDArray ids = TinyModels.ids(scope);
+            NDArray wanted = wanted(scope, ids, null);
+            HeadScores expected;
+            try (AdaptedModel adapted = attach(model, method, "all-linear")) {
+                adapted.save(directory);
+                expected = model.headScores(ids, wanted);
+            }
+            other.addScoreHead(99);
+            try (AdaptedModel adapted = Adapters.load(other.block(), directory)) {
+                assertThat(adapted.adapter().parameters()).containsKey(KEY);
+                assertSame(other.headScores(ids, wanted), expected, 0);
+            }
+        }
+    }
+
     @Test
     void anObjectiveIsAskedOnceAlsoOfABatchWithoutWantedTokens() {
         try (CausalLm model = TinyModels.model("llama");
