@@ -1,15 +1,16 @@
 #!/usr/bin/env python
-"""What torch's AdamW, torch's clipping by global norm and transformers' schedules make of given numbers.
+"""What torch's AdamW, torch's clipping by global norm and the schedules of transformers and torch make of given numbers.
 
     python make_optimizer_cases.py [--out DIR]
 
-Writes adamw.json, clipping.json and schedules.json. float32 numbers are written as the doubles they are, so nothing
+Writes adamw.json, clipping.json, schedules.json and bounded_schedules.json. float32 numbers are written as the doubles they are, so nothing
 is lost. A gradient of null is one that autograd never made: torch leaves such a parameter alone, decay included.
 """
-import argparse, json, os
+import argparse, json, math, os
 
 import torch, transformers
-from transformers import get_constant_schedule_with_warmup, get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup
+from transformers import (get_constant_schedule_with_warmup, get_cosine_schedule_with_warmup,
+                          get_cosine_with_min_lr_schedule_with_warmup, get_linear_schedule_with_warmup)
 
 torch.set_num_threads(1)
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -79,6 +80,36 @@ def schedules():
     return cases
 
 
+def bounded():
+    """Schedules that begin and end at rates above 0: torch's own, and for the cosine transformers' too. CoreNet's cosine
+    (corenet/optims/scheduler/cosine.py) has a period of one step more; its formula is here, to tell how far it is off."""
+    rate, first, least, cases = 3e-4, 1e-6, 3e-5, []
+    for name, warmup, total in [("cosine", 10, 44), ("linear", 10, 44), ("cosine", 0, 9), ("linear", 3, 8)]:
+        opt = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=rate)
+        L = torch.optim.lr_scheduler
+        down = L.CosineAnnealingLR(opt, total - warmup, eta_min=least) if name == "cosine" else L.LinearLR(opt, 1.0, least / rate, total - warmup)
+        schedule = down if warmup == 0 else L.SequentialLR(opt, [L.LinearLR(opt, first / rate, 1.0, warmup), down], [warmup])
+        rates = []
+        for _ in range(total):
+            rates.append(opt.param_groups[0]["lr"])
+            opt.step()
+            schedule.step()
+        case = {"schedule": name, "learning_rate": rate, "first": first, "least": least, "warmup": warmup, "rates": rates}
+        if name == "cosine":
+            other = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=rate)
+            theirs = get_cosine_with_min_lr_schedule_with_warmup(other, warmup, total, min_lr=least)
+            case["transformers"] = []
+            for _ in range(total):
+                case["transformers"].append(other.param_groups[0]["lr"])
+                other.step()
+                theirs.step()
+            period = total - warmup + 1
+            case["corenet"] = [first + k * (rate - first) / warmup if k < warmup else
+                               least + 0.5 * (rate - least) * (1 + math.cos(math.pi * (k - warmup) / period)) for k in range(total)]
+        cases.append(case)
+    return cases
+
+
 def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("--out", default=os.path.join(HERE, "..", "src", "main", "resources", "optimizer"))
@@ -87,7 +118,7 @@ def main():
     files = {
         "adamw": [adamw("plain", 1, lr=1e-2, weight_decay=0.0), adamw("decay", 2, lr=1e-2, weight_decay=0.1),
                   adamw("other_betas", 3, lr=3e-3, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.01)],
-        "clipping": clipping(), "schedules": schedules()}
+        "clipping": clipping(), "schedules": schedules(), "bounded_schedules": bounded()}
     for name, cases in files.items():
         with open(os.path.join(a.out, name + ".json"), "w") as f:
             f.write("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")

@@ -1,18 +1,14 @@
 package io.peft4j.adapters;
 
 import ai.djl.Device;
-import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
-import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,6 +31,10 @@ import org.jspecify.annotations.Nullable;
  * such buffers are kept. In a loss, make the number an array of the batch's manager ({@code
  * array.mul(manager.create(0.5f))}), or compute it in a scope of {@link
  * io.peft4j.torch.KeptBuffers}.
+ *
+ * <p>The file is long because it says what a user may rely on, operation by operation. The work is
+ * in {@code NamedAdapters}, {@code MergedWeights}, {@code AdapterCreation} and {@code
+ * AdaptedStore}.
  */
 public final class AdaptedModel implements AutoCloseable {
 
@@ -43,27 +43,25 @@ public final class AdaptedModel implements AutoCloseable {
 
     private final Block base;
     private final AdaptedBlock block;
-    private final Activations activations = new Activations();
+    private final NamedAdapters adapters = new NamedAdapters();
+    private final MergedWeights weights;
     private final LinearSwap swap;
     private final List<Parameter> frozenHere;
     private Runnable onClose = () -> {};
 
     /**
-     * Taken by what makes, removes or merges adapters, which may take long. The monitor is held,
-     * and taken after it, only where such a change takes effect, so that no request waits for a
-     * load.
+     * Taken by what makes, removes or merges adapters, which may take long. The monitor of the
+     * adapters is held, and taken after it, only where such a change takes effect, so that no
+     * request waits for a load.
      */
     private final Turns changes = new Turns();
 
-    /** By name, in the order of adding; replaced whole, so that readers need no lock. */
-    private volatile Map<String, Adapter> adapters = Map.of();
-
-    private volatile @Nullable Merge merge;
     private volatile boolean partial;
     private volatile boolean closed;
 
     AdaptedModel(Block base) {
         this.base = base;
+        weights = new MergedWeights(base, adapters.activations());
         swap = LinearSwap.in(base);
         block = new AdaptedBlock(base, swap.root(), this);
         frozenHere =
@@ -85,18 +83,7 @@ public final class AdaptedModel implements AutoCloseable {
         if (inner instanceof AdaptedStore) {
             return inner;
         }
-        ActiveSet active = holdActive();
-        NDManager owner = inner.getManager();
-        if (!active.isEmpty()) {
-            AutoCloseable hold = active::release;
-            try {
-                owner.attachInternal(UUID.randomUUID().toString(), hold);
-            } catch (RuntimeException e) {
-                active.release();
-                throw e;
-            }
-        }
-        return AdaptedStore.forHost(inner, active, owner);
+        return AdaptedStore.holding(inner, holdActive());
     }
 
     /**
@@ -134,15 +121,18 @@ public final class AdaptedModel implements AutoCloseable {
      * @throws IllegalArgumentException if a name is unknown
      * @throws IllegalStateException if an adapter is merged, so that the weights are not the base's
      */
-    public synchronized RowAdapters forRows(List<String> names) {
-        requireUnmerged("choosing adapters");
-        Map<String, ActiveSet> sets = new LinkedHashMap<>();
-        for (String name : names) {
-            if (!sets.containsKey(name)) {
-                sets.put(name, name.equals(RowAdapters.BASE) ? ActiveSet.NONE : setOf(name));
+    public RowAdapters forRows(List<String> names) {
+        synchronized (adapters) {
+            requireUnmerged("choosing adapters");
+            Map<String, ActiveSet> sets = new LinkedHashMap<>();
+            for (String name : names) {
+                if (!sets.containsKey(name)) {
+                    boolean none = name.equals(RowAdapters.BASE);
+                    sets.put(name, none ? ActiveSet.NONE : adapters.setOf(name));
+                }
             }
+            return new RowAdapters(names, sets, adapters.activations());
         }
-        return new RowAdapters(names, sets, activations);
     }
 
     /**
@@ -196,17 +186,10 @@ public final class AdaptedModel implements AutoCloseable {
     public Adapter add(String name, AdapterConfig config, long seed) {
         try (Turns.Turn turn = changes.take()) {
             requireUnmerged("adding an adapter");
-            requireNew(name);
+            adapters.requireNew(name);
             Adapter adapter =
                     new AdapterCreation(base, config, seed).create(name, this::baseFingerprint);
-            try {
-                adapter.attachments().forEach(AdapterCreation::requireDropoutActs);
-                adapter.provenanceLog().created(seed);
-            } catch (RuntimeException e) {
-                adapter.delete();
-                throw e;
-            }
-            register(adapter);
+            adapters.add(adapter);
             return adapter;
         }
     }
@@ -237,25 +220,9 @@ public final class AdaptedModel implements AutoCloseable {
     public Adapter load(String name, Path directory) throws IOException {
         try (Turns.Turn turn = changes.take()) {
             requireUnmerged("loading an adapter");
-            requireNew(name);
-            Adapter adapter = read(name, directory);
-            register(adapter);
-            return adapter;
-        }
-    }
-
-    private Adapter read(String name, Path directory) throws IOException {
-        try (OpenAdapter opened = OpenAdapter.open(directory, base)) {
-            SavedAdapter saved = opened.content();
-            Adapter adapter =
-                    new AdapterCreation(base, Adapters.read(saved.config()), 0)
-                            .create(name, this::baseFingerprint);
-            try {
-                adapter.load(directory, saved, true);
-            } catch (IOException | RuntimeException | Error e) {
-                adapter.delete();
-                throw e;
-            }
+            adapters.requireNew(name);
+            Adapter adapter = AdapterCreation.load(base, name, directory, this::baseFingerprint);
+            adapters.add(adapter);
             return adapter;
         }
     }
@@ -280,48 +247,16 @@ public final class AdaptedModel implements AutoCloseable {
     public Adapter hotswap(String name, Path directory) throws IOException {
         try (Turns.Turn turn = changes.take()) {
             requireUnmerged("swapping an adapter");
-            Adapter old = adapter(name);
-            Adapter adapter = read(name, directory);
+            Adapter old = adapters.get(name);
+            Adapter adapter = AdapterCreation.load(base, name, directory, this::baseFingerprint);
             try {
-                replace(old, adapter);
+                adapters.replace(old, adapter);
             } catch (RuntimeException e) {
                 adapter.delete();
                 throw e;
             }
             old.delete();
             return adapter;
-        }
-    }
-
-    private synchronized void replace(Adapter old, Adapter adapter) {
-        List<Adapter> active = new ArrayList<>(activations.everywhere().adapters());
-        boolean inEffect = active.contains(old);
-        active.replaceAll(one -> one.equals(old) ? adapter : one);
-        ActiveSet next = new ActiveSet(inEffect ? active : List.of(adapter));
-        adapter.setTrainable(inEffect);
-        Map<String, Adapter> replaced = new LinkedHashMap<>(adapters);
-        replaced.put(adapter.name(), adapter);
-        adapters = replaced;
-        if (inEffect) {
-            activations.set(next);
-        }
-    }
-
-    private synchronized void register(Adapter adapter) {
-        ActiveSet alone;
-        try {
-            alone = new ActiveSet(List.of(adapter));
-        } catch (RuntimeException e) {
-            adapter.delete();
-            throw e;
-        }
-        boolean first = adapters.isEmpty();
-        Map<String, Adapter> more = new LinkedHashMap<>(adapters);
-        more.put(adapter.name(), adapter);
-        adapters = more;
-        adapter.setTrainable(first);
-        if (first) {
-            activations.set(alone);
         }
     }
 
@@ -337,9 +272,7 @@ public final class AdaptedModel implements AutoCloseable {
     public void activate(String... names) {
         try (Turns.Turn turn = changes.take()) {
             requireUnmerged("activating");
-            ActiveSet active = setOf(names);
-            activations.set(active);
-            adapters.values().forEach(a -> a.setTrainable(active.adapters().contains(a)));
+            adapters.activate(names);
         }
     }
 
@@ -352,13 +285,16 @@ public final class AdaptedModel implements AutoCloseable {
      * @throws IllegalArgumentException as {@link #activate}
      * @throws IllegalStateException if an adapter is merged, so that the weights are not the base's
      */
-    public synchronized AdapterScope use(String... names) {
-        requireUnmerged("choosing adapters");
-        ActiveSet active = setOf(names);
-        if (!active.hold()) { // what is registered is held by the model itself
-            throw new IllegalStateException("adapters " + List.of(names) + " are being deleted");
+    public AdapterScope use(String... names) {
+        synchronized (adapters) {
+            requireUnmerged("choosing adapters");
+            ActiveSet active = adapters.setOf(names);
+            if (!active.hold()) { // what is named is held by the model itself
+                throw new IllegalStateException(
+                        "adapters " + List.of(names) + " are being deleted");
+            }
+            return adapters.activations().open(active);
         }
-        return activations.open(active);
     }
 
     /**
@@ -372,18 +308,6 @@ public final class AdaptedModel implements AutoCloseable {
         return use();
     }
 
-    private ActiveSet setOf(String... names) {
-        List<Adapter> chosen = new ArrayList<>();
-        for (String name : names) {
-            Adapter adapter = adapter(name);
-            if (chosen.contains(adapter)) {
-                throw new IllegalArgumentException("adapter " + name + " is named twice");
-            }
-            chosen.add(adapter);
-        }
-        return chosen.isEmpty() ? ActiveSet.NONE : new ActiveSet(chosen);
-    }
-
     /**
      * Removes an adapter. Forwards and scopes that use it end undisturbed; its memory is freed with
      * the last of them.
@@ -395,20 +319,10 @@ public final class AdaptedModel implements AutoCloseable {
     public void delete(String name) {
         try (Turns.Turn turn = changes.take()) {
             requireUnmerged("deleting an adapter");
-            Adapter adapter = adapter(name);
-            remove(adapter);
+            Adapter adapter = adapters.get(name);
+            adapters.remove(adapter);
             adapter.delete();
         }
-    }
-
-    private synchronized void remove(Adapter adapter) {
-        List<Adapter> left = new ArrayList<>(activations.everywhere().adapters());
-        if (left.remove(adapter)) {
-            activations.set(left.isEmpty() ? ActiveSet.NONE : new ActiveSet(left));
-        }
-        Map<String, Adapter> fewer = new LinkedHashMap<>(adapters);
-        fewer.remove(adapter.name());
-        adapters = fewer;
     }
 
     /**
@@ -420,12 +334,7 @@ public final class AdaptedModel implements AutoCloseable {
      */
     public Adapter adapter(String name) {
         requireOpen();
-        Adapter adapter = adapters.get(name);
-        if (adapter == null) {
-            throw new IllegalArgumentException(
-                    "there is no adapter " + name + "; there are " + adapters.keySet());
-        }
-        return adapter;
+        return adapters.get(name);
     }
 
     /**
@@ -436,12 +345,7 @@ public final class AdaptedModel implements AutoCloseable {
      */
     public Adapter adapter() {
         requireOpen();
-        List<Adapter> active = activeAdapters();
-        if (active.size() != 1) {
-            throw new IllegalStateException(
-                    "expected one active adapter, found " + active() + "; name the one you mean");
-        }
-        return active.get(0);
+        return adapters.onlyActive();
     }
 
     /**
@@ -450,7 +354,7 @@ public final class AdaptedModel implements AutoCloseable {
      * @return the names, in the order of adding
      */
     public List<String> names() {
-        return adapters().stream().map(Adapter::name).toList();
+        return adapters.names();
     }
 
     /**
@@ -460,15 +364,11 @@ public final class AdaptedModel implements AutoCloseable {
      * @return the names, in the order of activation
      */
     public List<String> active() {
-        return activeAdapters().stream().map(Adapter::name).toList();
-    }
-
-    List<Adapter> activeAdapters() {
-        return activations.current().adapters();
+        return adapters.active().stream().map(Adapter::name).toList();
     }
 
     List<Adapter> adapters() {
-        return List.copyOf(adapters.values());
+        return adapters.all();
     }
 
     /**
@@ -496,9 +396,7 @@ public final class AdaptedModel implements AutoCloseable {
      */
     public AdapterSummary summary() {
         requireOpen();
-        Merge merged = merge;
-        long kept = merged == null ? 0 : merged.keptBytes();
-        return AdapterSummary.of(base, activeAdapters(), kept);
+        return AdapterSummary.of(base, adapters.active(), weights.keptBytes());
     }
 
     /**
@@ -512,9 +410,7 @@ public final class AdaptedModel implements AutoCloseable {
     public String baseFingerprint() {
         try (Turns.Turn turn = changes.take()) {
             requireOpen();
-            Merge merged = merge;
-            return BaseFingerprint.of(
-                    new BaseModel(base), merged == null ? Parameter::getArray : merged::originalOf);
+            return weights.fingerprint();
         }
     }
 
@@ -524,7 +420,7 @@ public final class AdaptedModel implements AutoCloseable {
      * @return whether {@link #merge} is in force
      */
     public boolean isMerged() {
-        return merge != null;
+        return weights.areMerged();
     }
 
     /**
@@ -541,37 +437,20 @@ public final class AdaptedModel implements AutoCloseable {
      */
     public MergeReport merge() {
         try (Turns.Turn turn = changes.take()) {
-            return mergeNow();
+            synchronized (adapters) {
+                requireOpen();
+                return weights.merge();
+            }
         }
-    }
-
-    /** Nobody can choose adapters meanwhile. */
-    private synchronized MergeReport mergeNow() {
-        requireOpen();
-        if (merge != null) {
-            return new MergeReport(List.of());
-        }
-        requireNoScope("merging");
-        Merge done = Merge.keeping(activations.everywhere(), new BaseModel(base));
-        done.active().adapters().forEach(adapter -> adapter.setMerged(true));
-        merge = done;
-        return done.report();
     }
 
     /** Puts the original weights back, bit for bit. Does nothing if no adapter is merged. */
     public void unmerge() {
         try (Turns.Turn turn = changes.take()) {
-            unmergeNow();
-        }
-    }
-
-    private synchronized void unmergeNow() {
-        requireOpen();
-        Merge done = merge;
-        if (done != null) {
-            done.undo();
-            done.active().adapters().forEach(adapter -> adapter.setMerged(false));
-            merge = null;
+            synchronized (adapters) {
+                requireOpen();
+                weights.unmerge();
+            }
         }
     }
 
@@ -586,16 +465,13 @@ public final class AdaptedModel implements AutoCloseable {
      */
     public MergeReport mergeAndUnload() {
         try (Turns.Turn turn = changes.take()) {
-            return mergeForGood();
+            synchronized (adapters) {
+                requireUnmerged("merging for good");
+                MergeReport report = weights.mergeForGood();
+                closeNow();
+                return report;
+            }
         }
-    }
-
-    private synchronized MergeReport mergeForGood() {
-        requireUnmerged("merging for good");
-        requireNoScope("merging");
-        MergeReport report = Merge.forGood(activations.everywhere(), new BaseModel(base));
-        closeNow();
-        return report;
     }
 
     /**
@@ -626,19 +502,19 @@ public final class AdaptedModel implements AutoCloseable {
     @Override
     public void close() {
         try (Turns.Turn turn = changes.take()) {
-            closeNow();
+            synchronized (adapters) {
+                closeNow();
+            }
         }
     }
 
-    private synchronized void closeNow() {
+    private void closeNow() {
         if (closed) {
             return;
         }
-        unmergeNow();
+        weights.unmerge();
         closed = true;
-        List<Adapter> gone = adapters();
-        adapters = Map.of();
-        activations.set(ActiveSet.NONE);
+        List<Adapter> gone = adapters.removeAll();
         if (base instanceof AdapterHost host) {
             host.setAdapters(null);
         }
@@ -663,12 +539,12 @@ public final class AdaptedModel implements AutoCloseable {
 
     /** What is in effect on this thread, held until released: nothing while it is merged. */
     ActiveSet holdActive() {
-        return merge == null && !closed ? activations.hold() : ActiveSet.NONE;
+        return weights.areMerged() || closed ? ActiveSet.NONE : adapters.activations().hold();
     }
 
     /** What is chosen on this thread, merged or not, held until released. */
     ActiveSet holdChosen() {
-        return activations.hold();
+        return adapters.activations().hold();
     }
 
     /**
@@ -684,43 +560,9 @@ public final class AdaptedModel implements AutoCloseable {
         }
     }
 
-    private void requireNoScope(String what) {
-        int open = activations.openScopes();
-        if (open > 0) {
-            throw new IllegalStateException(
-                    String.format(
-                            Locale.ROOT,
-                            "%s while %d scopes of adapters are open, here or in other threads;"
-                                    + " close them, then activate and merge",
-                            what,
-                            open));
-        }
-    }
-
-    private void requireNew(String name) {
-        if (name.isEmpty()
-                || name.contains("/")
-                || name.contains("\\")
-                || name.equals(".")
-                || name.equals("..")) {
-            throw new IllegalArgumentException(
-                    "an adapter's name is also a directory's, so it must not be \"" + name + "\"");
-        }
-        if (names().contains(name)) {
-            throw new IllegalStateException(
-                    "there is an adapter " + name + " already; delete it, or choose another name");
-        }
-    }
-
     void requireUnmerged(String what) {
         requireOpen();
-        if (merge != null) {
-            throw new IllegalStateException(
-                    what
-                            + " while adapters "
-                            + active()
-                            + " are merged into the weights; unmerge first");
-        }
+        weights.requireUnmerged(what);
     }
 
     private void requireOpen() {

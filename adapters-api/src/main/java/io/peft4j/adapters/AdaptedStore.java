@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -86,6 +87,27 @@ final class AdaptedStore extends ParameterStore {
      */
     static AdaptedStore forHost(ParameterStore inner, ActiveSet active, NDManager owner) {
         return new AdaptedStore(inner, active, owner, false);
+    }
+
+    /**
+     * Creates a store for a model that is written for adapters, and gives the hold on them to the
+     * manager of the inner store, which lives as long as the forward pass.
+     *
+     * @param inner the store that holds all values
+     * @param active the adapters in effect, held
+     */
+    static AdaptedStore holding(ParameterStore inner, ActiveSet active) {
+        NDManager owner = inner.getManager();
+        if (!active.isEmpty()) {
+            AutoCloseable hold = active::release;
+            try {
+                owner.attachInternal(UUID.randomUUID().toString(), hold);
+            } catch (RuntimeException e) {
+                active.release();
+                throw e;
+            }
+        }
+        return forHost(inner, active, owner);
     }
 
     /** Tells whether a weight was asked for in one of its uses. */

@@ -134,7 +134,8 @@ public final class Adapter {
             NDArray weight = attachment.weight().float32Matrix(scope);
             ParameterStore store = new ParameterStore(scope, false);
             NDArray effective = attachment.state().effectiveWeight(weight, store, false);
-            NDArray change = effective.sub(weight);
+            // what replaces a parameter has the parameter's own shape
+            NDArray change = effective.reshape(weight.getShape()).sub(weight);
             change.attach(owner);
             return change;
         }

@@ -6,6 +6,8 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import io.peft4j.torch.GradMode;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -13,7 +15,7 @@ import java.util.Map;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** Makes a new adapter's states on the weights that its config targets. */
+/** Makes an adapter's states on the weights that its config targets, new or with saved values. */
 final class AdapterCreation {
 
     private final Block base;
@@ -34,12 +36,49 @@ final class AdapterCreation {
     }
 
     /**
-     * Creates the adapter; nothing is left of it if it cannot be.
+     * Creates a new adapter; nothing is left of it if it cannot be.
      *
      * @param name its name
      * @param fingerprint computes the base's, for the provenance
      */
     Adapter create(String name, Supplier<String> fingerprint) {
+        Adapter adapter = withoutHistory(name, fingerprint);
+        try {
+            adapter.attachments().forEach(AdapterCreation::requireDropoutActs);
+            adapter.provenanceLog().created(seed);
+        } catch (RuntimeException e) {
+            adapter.delete();
+            throw e;
+        }
+        return adapter;
+    }
+
+    /**
+     * Creates an adapter and gives it saved values; nothing is left of it if it cannot have them.
+     *
+     * @param base the model
+     * @param name its name
+     * @param directory a directory in PEFT's format
+     * @param fingerprint computes the base's, for the provenance
+     */
+    static Adapter load(Block base, String name, Path directory, Supplier<String> fingerprint)
+            throws IOException {
+        try (OpenAdapter opened = OpenAdapter.open(directory, base)) {
+            SavedAdapter saved = opened.content();
+            AdapterConfig config = Adapters.readConfig(saved.config());
+            Adapter adapter =
+                    new AdapterCreation(base, config, 0).withoutHistory(name, fingerprint);
+            try {
+                adapter.load(directory, saved, true);
+            } catch (IOException | RuntimeException | Error e) {
+                adapter.delete();
+                throw e;
+            }
+            return adapter;
+        }
+    }
+
+    private Adapter withoutHistory(String name, Supplier<String> fingerprint) {
         BaseModel layout = new BaseModel(base); // as it is now: a head may have been untied
         List<BaseWeight> weights = layout.select(config);
         NDManager owner = weights.get(0).array().getManager().newSubManager();
@@ -113,7 +152,7 @@ final class AdapterCreation {
     }
 
     /** A saved adapter may have such a dropout: it can be used and merged, only not trained. */
-    static void requireDropoutActs(Attachment attachment) {
+    private static void requireDropoutActs(Attachment attachment) {
         double dropout = attachment.state().dropout();
         if (dropout > 0 && attachment.weight().site().kind() != Site.Kind.LINEAR) {
             throw new AdapterConfigException(

@@ -195,7 +195,7 @@ public final class Adapters {
      * @throws IOException if the file cannot be read
      */
     public static AdapterConfig readConfig(Path directory) throws IOException {
-        return read(AdapterFiles.readConfig(directory));
+        return readConfig(AdapterFiles.readConfig(directory));
     }
 
     /**
@@ -212,11 +212,18 @@ public final class Adapters {
      */
     public static AdapterConfig readConfig(Block base, Path directory) throws IOException {
         try (OpenAdapter opened = OpenAdapter.open(directory, base)) {
-            return read(opened.content().config());
+            return readConfig(opened.content().config());
         }
     }
 
-    static AdapterConfig read(PeftConfig config) {
+    /**
+     * Reads settings that are in memory.
+     *
+     * @param config the content of an {@code adapter_config.json}
+     * @return the settings
+     * @throws AdapterConfigException if they are malformed or of no method on the class path
+     */
+    public static AdapterConfig readConfig(PeftConfig config) {
         List<String> known = new ArrayList<>();
         for (AdapterMethod method : ServiceLoader.load(AdapterMethod.class)) {
             if (method.recognises(config)) {

@@ -1,6 +1,7 @@
 package io.peft4j.adapters;
 
 import ai.djl.nn.Block;
+import io.peft4j.files.DespiteFailures;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -108,22 +109,9 @@ final class BlockReferences {
      * changed since stays changed; a second call does nothing.
      */
     void undo() {
-        RuntimeException failure = null;
-        while (!changes.isEmpty()) {
-            Change change = changes.pop();
-            try {
-                change.place.replace(change.back);
-            } catch (RuntimeException e) {
-                if (failure == null) {
-                    failure = e;
-                } else {
-                    failure.addSuppressed(e);
-                }
-            }
-        }
-        if (failure != null) {
-            throw failure;
-        }
+        List<Change> last = List.copyOf(changes); // the last one first
+        changes.clear();
+        DespiteFailures.each(last, change -> change.place.replace(change.back));
     }
 
     /**

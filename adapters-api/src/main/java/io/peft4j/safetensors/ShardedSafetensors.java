@@ -3,6 +3,7 @@ package io.peft4j.safetensors;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
+import io.peft4j.files.DespiteFailures;
 import io.peft4j.files.SafePaths;
 import io.peft4j.files.UnsafePathException;
 import io.peft4j.safetensors.SafetensorsException.Reason;
@@ -236,20 +237,6 @@ public final class ShardedSafetensors implements TensorReader {
 
     @Override
     public void close() throws IOException {
-        IOException failure = null;
-        for (SafetensorsFile file : files) {
-            try {
-                file.close();
-            } catch (IOException e) {
-                if (failure == null) {
-                    failure = e;
-                } else {
-                    failure.addSuppressed(e);
-                }
-            }
-        }
-        if (failure != null) {
-            throw failure;
-        }
+        DespiteFailures.each(files, SafetensorsFile::close);
     }
 }

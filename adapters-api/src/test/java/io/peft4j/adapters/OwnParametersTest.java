@@ -77,6 +77,32 @@ class OwnParametersTest {
     }
 
     @Test
+    void theChangeOfWhatIsReplacedIsTheCopyLessTheBase() {
+        BlockNet net = OwnNets.classifier(manager, true);
+        TrainedInFull own = new TrainedInFull(Bias.ALL, List.of("classifier", "norm"), Map.of());
+        try (AdaptedModel adapted = Adapters.attach(net, PlainLora.of(own, "fc"));
+                NDManager scope = manager.newSubManager()) {
+            Adapter adapter = adapted.adapter();
+            assertThat(adapter.states())
+                    .containsKeys("fc.bias", "norm.weight", "norm.bias", "classifier.weight");
+            for (String path : adapter.states().keySet()) {
+                assertThat(adapter.delta(scope, path).toFloatArray()).as(path).containsOnly(0);
+            }
+            try (GradMode off = GradMode.disabled()) {
+                adapter.parameters().values().forEach(p -> p.getArray().addi(0.25f));
+            }
+            for (String path : List.of("fc.bias", "norm.weight", "classifier.weight")) {
+                long rows = path.startsWith("classifier") ? 3 : 6;
+                NDArray change = adapter.delta(scope, path);
+                assertThat(change.getShape()).isEqualTo(new Shape(rows, rows == 3 ? 6 : 1));
+                for (float each : change.toFloatArray()) {
+                    assertThat(each).as(path).isCloseTo(0.25f, within(1e-6f));
+                }
+            }
+        }
+    }
+
+    @Test
     void eachAdapterHasItsOwnCopyAndTwoOfTheSameParameterAreNotActiveTogether() {
         BlockNet net = OwnNets.classifier(manager, false);
         NDArray x = Tensors.of(manager, new long[] {1, 2, 3}, new Shape(1, 3));

@@ -18,11 +18,12 @@ final class ChildProcess {
 
     private ChildProcess() {}
 
-    static String java(Class<?> main, List<String> arguments)
+    static String java(Class<?> main, List<String> arguments, String... options)
             throws IOException, InterruptedException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(ownOptions());
+        command.addAll(List.of(options));
         command.add("-Dorg.slf4j.simpleLogger.defaultLogLevel=error");
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
         command.addAll(arguments);

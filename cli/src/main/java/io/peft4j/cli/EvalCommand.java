@@ -6,6 +6,12 @@ import io.peft4j.tuning.Evaluation;
 import io.peft4j.tuning.EvaluationResult;
 import io.peft4j.tuning.Example;
 import io.peft4j.tuning.LanguageModel;
+import io.peft4j.tuning.choice.ChoiceDataset;
+import io.peft4j.tuning.choice.ChoiceEncoder;
+import io.peft4j.tuning.choice.ChoiceEvaluation;
+import io.peft4j.tuning.choice.ChoiceResult;
+import io.peft4j.tuning.choice.ChoiceTask;
+import io.peft4j.tuning.choice.Question;
 import io.peft4j.tuning.online.CompletionSampler;
 import io.peft4j.tuning.online.Prompt;
 import java.io.IOException;
@@ -21,13 +27,18 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code eval}: the loss of a model, with or without an adapter, on a file of examples. */
+/**
+ * {@code eval}: the loss of a model, with or without an adapter, on a file of examples, or its
+ * accuracy on a file of multiple-choice questions.
+ */
 @Command(
         name = "eval",
         description =
                 "Prints mean loss, perplexity and token count. The loss is the sum over all"
-                        + " labelled next tokens divided by their count. With --reward: has the"
-                        + " prompts answered, and prints the mean reward.")
+                        + " labelled next tokens divided by their count. With --task: the accuracy"
+                        + " on multiple-choice questions by log-likelihood, zero-shot, as"
+                        + " lm-evaluation-harness computes it. With --reward: has the prompts"
+                        + " answered, and prints the mean reward.")
 final class EvalCommand implements Callable<Integer> {
 
     private static final List<String> OF_ANSWERS =
@@ -48,6 +59,7 @@ final class EvalCommand implements Callable<Integer> {
     @Mixin private RewardOptions rewards;
     @Mixin private SamplingOptions sampling;
     @Mixin private ComputeOptions compute;
+    @Mixin private JsonOption json;
 
     @Option(
             names = "--adapter",
@@ -60,8 +72,22 @@ final class EvalCommand implements Callable<Integer> {
             names = "--data",
             required = true,
             paramLabel = "F.jsonl",
-            description = "Examples as JSON Lines; a row longer than the context is an error.")
+            description =
+                    "Examples as JSON Lines; a row longer than the context is an error. With"
+                            + " --task: questions, which lose their beginning.")
     private Path data;
+
+    @Option(
+            names = "--task",
+            paramLabel = "NAME",
+            description =
+                    "Whose questions the rows are: boolq, piqa, social_iqa, hellaswag, winogrande,"
+                            + " arc_easy, arc_challenge, openbookqa or mmlu, as Hugging Face's data"
+                            + " sets have them, or commonsense, as CommonSense-170k has them.")
+    private @Nullable String task;
+
+    @Option(names = "--limit", paramLabel = "N", description = "Takes the first N questions only.")
+    private @Nullable Integer limit;
 
     @Option(
             names = "--batch-size",
@@ -86,74 +112,133 @@ final class EvalCommand implements Callable<Integer> {
             description = "With --reward: decides what is sampled (default: ${DEFAULT-VALUE}).")
     private long seed;
 
-    @Option(names = "--json", description = "Prints one JSON object.")
-    private boolean json;
-
-    @Option(names = "--per-example", description = "Adds loss and tokens of each row.")
+    @Option(
+            names = "--per-example",
+            description = "Adds loss and tokens, or choices and their scores, of each row.")
     private boolean perExample;
 
     @Override
     public Integer call() throws IOException {
-        check();
-        PrintWriter out = spec.commandLine().getOut();
+        ChoiceTask choices = check();
         PrintWriter err = spec.commandLine().getErr();
         try (LoadedModel loaded = LoadedModel.open(base.source(), adapter, compute, err)) {
+            String result;
             if (rewards.areGiven()) {
-                List<Prompt> prompts = sampling.prompts(data, loaded, err);
-                RewardEvaluation result =
-                        RewardEvaluation.of(
-                                new CompletionSampler(
-                                        loaded.model(),
-                                        loaded.requireTokenizer(),
-                                        sampling.config(loaded, prompts),
-                                        batchSize),
-                                prompts,
-                                rewards.open(
-                                        loaded,
-                                        rewards.hasModels() ? loaded.adapters() : null,
-                                        prompts,
-                                        batchSize),
-                                numGenerations,
-                                seed);
-                out.print(
-                        json ? Json.text(result.json(perExample)) + "\n" : result.text(perExample));
-                return 0;
+                result = reward(loaded, err);
+            } else {
+                result = choices == null ? loss(loaded) : accuracy(choices, loaded);
             }
-            List<Example> examples = Datasets.whole(data, loaded, answers);
-            EvaluationResult result =
-                    Evaluation.evaluate(LanguageModel.of(loaded.model()), examples, batchSize);
-            out.print(json ? Json.text(json(result)) + "\n" : text(result));
+            spec.commandLine().getOut().print(result);
         }
         return 0;
     }
 
-    private void check() {
+    private @Nullable ChoiceTask check() {
         base.check();
         compute.check();
         Checks.file("--data", data);
         Checks.atLeast("--batch-size", batchSize, 1);
+        Checks.optionalAtLeast("--limit", limit, 1);
         Checks.atLeast("--num-generations", numGenerations, 1);
+        ChoiceTask choices = checkTask();
         if (adapter != null) {
             adapter.check("--adapter");
         }
         if (!rewards.areGiven()) {
-            requireNone();
-            return;
+            requireNoFlagsOfAnswers();
+            return choices;
+        }
+        if (choices != null) {
+            throw new UsageException("--task and --reward cannot be given together");
         }
         rewards.check();
         sampling.check();
         if (numGenerations > 1) {
             sampling.requireChance("--num-generations " + numGenerations);
         }
+        return null;
     }
 
     /** Refuses flags that say how to answer where nothing is answered. */
-    private void requireNone() {
+    private void requireNoFlagsOfAnswers() {
         for (String flag : OF_ANSWERS) {
             if (spec.commandLine().getParseResult().hasMatchedOption(flag)) {
                 throw new UsageException(flag + " needs --reward");
             }
         }
+    }
+
+    private @Nullable ChoiceTask checkTask() {
+        if (task == null) {
+            if (limit != null) {
+                throw new UsageException("--limit needs --task");
+            }
+            return null;
+        }
+        if (answers.assistantOnly()) {
+            throw new UsageException(
+                    "--assistant-only-loss cannot be given with --task: the choices are scored");
+        }
+        try {
+            return ChoiceTask.of(task);
+        } catch (IllegalArgumentException e) {
+            throw new UsageException("--task: " + e.getMessage(), e);
+        }
+    }
+
+    private String loss(LoadedModel loaded) throws IOException {
+        List<Example> examples = Datasets.whole(data, loaded, answers);
+        EvaluationResult result =
+                Evaluation.evaluate(LanguageModel.of(loaded.model()), examples, batchSize);
+        return json.text(() -> json(result), () -> text(result));
+    }
+
+    private String reward(LoadedModel loaded, PrintWriter err) throws IOException {
+        List<Prompt> prompts = sampling.prompts(data, loaded, err);
+        CompletionSampler sampler =
+                new CompletionSampler(
+                        loaded.model(),
+                        loaded.requireTokenizer(),
+                        sampling.config(loaded, prompts),
+                        batchSize);
+        RewardEvaluation result =
+                RewardEvaluation.of(
+                        sampler,
+                        prompts,
+                        rewards.open(
+                                loaded,
+                                rewards.hasModels() ? loaded.adapters() : null,
+                                prompts,
+                                batchSize),
+                        numGenerations,
+                        seed);
+        return json.text(() -> result.json(perExample), () -> result.text(perExample));
+    }
+
+    private String accuracy(ChoiceTask choices, LoadedModel loaded) throws IOException {
+        List<Question> questions = ChoiceDataset.read(data, choices);
+        if (limit != null && limit < questions.size()) {
+            questions = questions.subList(0, limit);
+        }
+        ChoiceEncoder encoder =
+                new ChoiceEncoder(
+                        loaded.requireTokenizer(), loaded.model().config().contextLength());
+        ChoiceResult result =
+                ChoiceEvaluation.evaluate(
+                        LanguageModel.of(loaded.model()), encoder, questions, batchSize);
+        if (encoder.truncated() > 0) {
+            PrintWriter err = spec.commandLine().getErr();
+            err.println(
+                    "peft4j: "
+                            + data
+                            + ": "
+                            + encoder.truncated()
+                            + " choices with their question exceed the context of "
+                            + loaded.model().config().contextLength()
+                            + " tokens and lost their beginning");
+        }
+        ChoiceReport report = new ChoiceReport(choices, result);
+        return json.text(() -> report.json(perExample), () -> report.text(perExample));
     }
 
     private JsonObject json(EvaluationResult result) {

@@ -32,6 +32,7 @@ final class ExportCommand implements Callable<Integer> {
     @Mixin private BaseModelOption base;
     @Mixin private PlaceOptions place;
     @Mixin private RewriteOptions paths;
+    @Mixin private JsonOption json;
 
     @Option(
             names = "--for",
@@ -62,9 +63,6 @@ final class ExportCommand implements Callable<Integer> {
                     "Writes the whole model with the adapter in its weights, as merge does; exact for"
                             + " every adapter.")
     private boolean merged;
-
-    @Option(names = "--json", description = "Prints one JSON object.")
-    private boolean json;
 
     @Override
     public Integer call() throws IOException {
@@ -107,7 +105,7 @@ final class ExportCommand implements Callable<Integer> {
 
     private String merged(LoadedModel loaded) throws IOException {
         MergedModel model = MergedModel.write(loaded, paths.output(), null);
-        return json ? Json.text(model.json(paths.output())) + "\n" : model.text(paths.output());
+        return json.text(() -> model.json(paths.output()), () -> model.text(paths.output()));
     }
 
     private String exported(CausalLm model, LoadedModel loaded, AdapterExport export)
@@ -123,7 +121,7 @@ final class ExportCommand implements Callable<Integer> {
                             + " that rank, or --merged to write the whole model");
         }
         ExportReport report = export.write(model, adapter, paths.output());
-        return json ? Json.text(json(report)) + "\n" : text(report);
+        return json.text(() -> json(report), () -> text(report));
     }
 
     private static JsonObject json(ExportReport report) {

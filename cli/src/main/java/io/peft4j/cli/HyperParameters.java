@@ -58,8 +58,45 @@ final class HyperParameters {
             paramLabel = "N",
             defaultValue = "0",
             description =
-                    "Steps in which the learning rate rises from 0 (default: ${DEFAULT-VALUE}).")
+                    "Steps in which the learning rate rises from --warmup-start (default:"
+                            + " ${DEFAULT-VALUE}).")
     private int warmupSteps;
+
+    @Option(
+            names = "--warmup-start",
+            paramLabel = "LR",
+            defaultValue = "0",
+            description = "The learning rate of the warm-up's first step (default: 0).")
+    private double warmupStart;
+
+    @Option(
+            names = "--min-learning-rate",
+            paramLabel = "LR",
+            defaultValue = "0",
+            description = "The learning rate that linear and cosine come down to (default: 0).")
+    private double minLearningRate;
+
+    @Option(
+            names = "--adam-beta1",
+            paramLabel = "B",
+            defaultValue = "0.9",
+            description = "AdamW's decay rate of the first moment (default: ${DEFAULT-VALUE}).")
+    private double adamBeta1;
+
+    @Option(
+            names = "--adam-beta2",
+            paramLabel = "B",
+            defaultValue = "0.999",
+            description = "AdamW's decay rate of the second moment (default: ${DEFAULT-VALUE}).")
+    private double adamBeta2;
+
+    @Option(
+            names = "--adam-epsilon",
+            paramLabel = "E",
+            defaultValue = "1e-8",
+            description =
+                    "What AdamW adds to the root of the second moment (default: ${DEFAULT-VALUE}).")
+    private double adamEpsilon;
 
     @Option(
             names = "--scheduler",
@@ -154,6 +191,10 @@ final class HyperParameters {
             throw new UsageException(
                     "--scheduler must be constant, linear or cosine, but is \"" + scheduler + "\"");
         }
+        checkRates();
+        checkBeta("--adam-beta1", adamBeta1);
+        checkBeta("--adam-beta2", adamBeta2);
+        Checks.notNegative("--adam-epsilon", adamEpsilon);
         Checks.notNegative("--weight-decay", weightDecay);
         checkLoraPlus();
         Checks.notNegative("--max-grad-norm", maxGradNorm);
@@ -171,6 +212,32 @@ final class HyperParameters {
                             + checkpointing
                             + "\"",
                     e);
+        }
+    }
+
+    private void checkRates() {
+        Checks.notNegative("--warmup-start", warmupStart);
+        Checks.notNegative("--min-learning-rate", minLearningRate);
+        if (givenLearningRate != null && Math.max(warmupStart, minLearningRate) > learningRate) {
+            throw new UsageException(
+                    "--warmup-start and --min-learning-rate must be at most --learning-rate,"
+                            + " but are "
+                            + warmupStart
+                            + " and "
+                            + minLearningRate);
+        }
+        if (warmupStart > 0 && warmupSteps == 0) {
+            throw new UsageException("--warmup-start needs --warmup-steps");
+        }
+        if (minLearningRate > 0 && scheduler.equals("constant")) {
+            throw new UsageException(
+                    "--min-learning-rate needs a --scheduler that comes down, linear or cosine");
+        }
+    }
+
+    private static void checkBeta(String flag, double beta) {
+        if (!(beta >= 0 && beta < 1)) {
+            throw new UsageException(flag + " must be at least 0 and below 1, but is " + beta);
         }
     }
 
@@ -226,7 +293,11 @@ final class HyperParameters {
                         .optGradientAccumulation(gradientAccumulation)
                         .optEpochs(epochs)
                         .optWarmupSteps(warmupSteps)
+                        .optWarmupStart(warmupStart)
                         .optSchedule(Schedule.of(scheduler))
+                        .optMinLearningRate(minLearningRate)
+                        .optAdamBetas(adamBeta1, adamBeta2)
+                        .optAdamEpsilon(adamEpsilon)
                         .optWeightDecay(weightDecay)
                         .optMaxGradNorm(maxGradNorm)
                         .optSeed(seed)
@@ -278,14 +349,26 @@ final class HyperParameters {
     /** Says in words what does not vary in a comparison, for its report. */
     Map<String, String> describe() {
         Map<String, String> words = new LinkedHashMap<>();
-        words.put("schedule", scheduler + ", warm-up " + warmupSteps + " steps");
+        words.put("schedule", describeSchedule());
         words.put("batch size", batchSize + ", gradient accumulation " + gradientAccumulation);
         words.put("length", maxSteps != null ? maxSteps + " steps" : epochs + " epochs");
         words.put("weight decay", String.valueOf(weightDecay));
+        if (adamBeta1 != 0.9 || adamBeta2 != 0.999 || adamEpsilon != 1e-8) {
+            words.put("AdamW", "β " + adamBeta1 + " and " + adamBeta2 + ", ε " + adamEpsilon);
+        }
         words.put("gradient norm", maxGradNorm == 0 ? "not clipped" : "at most " + maxGradNorm);
         if (loraPlusRatio != null) {
             words.put("LoRA+ ratio", String.valueOf(loraPlusRatio));
         }
         return words;
+    }
+
+    private String describeSchedule() {
+        return scheduler
+                + (minLearningRate > 0 ? " down to " + minLearningRate : "")
+                + ", warm-up "
+                + warmupSteps
+                + " steps"
+                + (warmupStart > 0 ? " from " + warmupStart : "");
     }
 }

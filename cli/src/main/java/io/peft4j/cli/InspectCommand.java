@@ -10,6 +10,7 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -25,6 +26,7 @@ import picocli.CommandLine.Spec;
 final class InspectCommand implements Callable<Integer> {
 
     @Spec private CommandSpec spec;
+    @Mixin private JsonOption json;
 
     @Parameters(
             arity = "0..1",
@@ -58,9 +60,6 @@ final class InspectCommand implements Callable<Integer> {
                     "Tells what vllm, tgi, llama.cpp or djl-serving would refuse of an adapter as it"
                             + " is, or get wrong without a word; --model tells more.")
     private @Nullable Server server;
-
-    @Option(names = "--json", description = "Prints one JSON object.")
-    private boolean json;
 
     @Override
     public Integer call() throws IOException {
@@ -103,7 +102,7 @@ final class InspectCommand implements Callable<Integer> {
                             + " is neither a model nor an adapter: expected config.json or"
                             + " adapter_config.json in it");
         }
-        spec.commandLine().getOut().print(json ? Json.text(facts) + "\n" : FactSheet.text(facts));
+        spec.commandLine().getOut().print(json.text(() -> facts, () -> FactSheet.text(facts)));
         return 0;
     }
 }

@@ -22,15 +22,13 @@ final class MergeCommand implements Callable<Integer> {
     @Mixin private BaseModelOption base;
     @Mixin private PlaceOptions place;
     @Mixin private RewriteOptions paths;
+    @Mixin private JsonOption json;
 
     @Option(
             names = "--dtype",
             paramLabel = "TYPE",
             description = "float32, bfloat16 or float16 to write (default: the base model's).")
     private @Nullable String dtype;
-
-    @Option(names = "--json", description = "Prints one JSON object.")
-    private boolean json;
 
     @Override
     public Integer call() throws IOException {
@@ -47,7 +45,7 @@ final class MergeCommand implements Callable<Integer> {
                         spec.commandLine().getErr())) {
             Path output = paths.output();
             MergedModel merged = MergedModel.write(loaded, output, given);
-            String text = json ? Json.text(merged.json(output)) + "\n" : merged.text(output);
+            String text = json.text(() -> merged.json(output), () -> merged.text(output));
             spec.commandLine().getOut().print(text);
         }
         return 0;

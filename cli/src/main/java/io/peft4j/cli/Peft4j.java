@@ -2,6 +2,7 @@ package io.peft4j.cli;
 
 import java.io.PrintStream;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import picocli.CommandLine;
@@ -19,6 +20,8 @@ import picocli.CommandLine.Spec;
  * <p>Results go to stdout; progress and errors go to stderr. An error is one line. The exit code is
  * 0 when all went well, 1 when something failed on the way, 2 when the request was wrong, and 130
  * when it was interrupted.
+ *
+ * <p>Directly after a command, {@code @FILE} stands for the arguments in a file.
  */
 @Command(
         name = "peft4j",
@@ -30,9 +33,9 @@ import picocli.CommandLine.Spec;
         subcommands = {
             TrainCommand.class,
             DpoCommand.class,
+            RewardCommand.class,
             PpoCommand.class,
             RejectionSampleCommand.class,
-            RewardCommand.class,
             EvalCommand.class,
             GenerateCommand.class,
             MergeCommand.class,
@@ -94,8 +97,9 @@ public final class Peft4j implements Runnable {
                 (e, command, parsed) -> report(e, err, root.verbose));
         int code;
         try {
-            code = commandLine.execute(args);
-        } catch (Error e) { // picocli handles exceptions only
+            code = commandLine.execute(ArgumentFile.expand(args));
+        } catch (UsageException | UncheckedIOException | Error e) {
+            // of the file of arguments, or what picocli does not handle
             code = report(e, err, root.verbose);
         }
         out.flush();
@@ -114,7 +118,7 @@ public final class Peft4j implements Runnable {
 
     private static CommandLine commandLine(Peft4j root) {
         return new CommandLine(root)
-                .setExpandAtFiles(false) // a prompt may begin with @
+                .setExpandAtFiles(false) // a prompt may begin with @: see ArgumentFile
                 .setUsageHelpAutoWidth(false)
                 .setUsageHelpWidth(100);
     }

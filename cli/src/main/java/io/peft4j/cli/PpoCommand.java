@@ -10,10 +10,13 @@ import io.peft4j.tuning.TrainingResult;
 import io.peft4j.tuning.online.GroupConfig;
 import io.peft4j.tuning.online.GrpoConfig;
 import io.peft4j.tuning.online.GrpoTrainer;
+import io.peft4j.tuning.online.PpoConfig;
+import io.peft4j.tuning.online.PpoTrainer;
 import io.peft4j.tuning.online.Prompt;
 import io.peft4j.tuning.online.Reward;
 import io.peft4j.tuning.online.RlooConfig;
 import io.peft4j.tuning.online.RlooTrainer;
+import io.peft4j.tuning.online.ValueAdapter;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -37,8 +40,8 @@ import picocli.CommandLine.Spec;
                         + " optimisation and its relatives, under TRL's names.")
 final class PpoCommand implements Callable<Integer> {
 
-    private static final String PPO = "ppo";
-    private static final Set<String> ALGORITHMS = Set.of(PPO, GroupFlags.GRPO, GroupFlags.RLOO);
+    private static final Set<String> ALGORITHMS =
+            Set.of(PpoFlags.PPO, GroupFlags.GRPO, GroupFlags.RLOO);
 
     /** TRL's 1e-6 is for all weights; adapters learn about ten times as fast. */
     private static final double LEARNING_RATE = 1e-5;
@@ -47,6 +50,7 @@ final class PpoCommand implements Callable<Integer> {
     @Mixin private BaseModelOption base;
     @Mixin private MethodOptions method;
     @Mixin private RewardOptions rewards;
+    @Mixin private PpoFlags ppo;
     @Mixin private GroupFlags group;
     @Mixin private ReferenceSyncOptions reference;
     @Mixin private SamplingOptions sampling;
@@ -57,7 +61,7 @@ final class PpoCommand implements Callable<Integer> {
     @Option(
             names = "--algorithm",
             paramLabel = "NAME",
-            defaultValue = PPO,
+            defaultValue = PpoFlags.PPO,
             description =
                     "ppo, with a value function; or grpo or rloo, which compare several answers to"
                             + " a prompt (default: ${DEFAULT-VALUE}).")
@@ -103,14 +107,14 @@ final class PpoCommand implements Callable<Integer> {
             List<Prompt> heldOut = evalData == null ? List.of() : read(evalData, loaded, err);
             List<Prompt> all = new ArrayList<>(train);
             all.addAll(heldOut);
-            GroupConfig config = config(sampling.config(loaded, all));
+            GenerationConfig generation = sampling.config(loaded, all);
             try (AdaptedModel adapted = method.attach(loaded, base.source(), training, err)) {
                 err.print(adapted.summary().toString().lines().findFirst().orElse("") + "\n");
                 AdapterTrainable policy = new AdapterTrainable(adapted, facts());
                 List<Reward> judges = rewards.open(loaded, adapted, all, training.batchSize());
                 Run run = new Run(loaded, policy, train, heldOut, judges);
                 try (GracefulStop stop = GracefulStop.begin()) {
-                    TrainingResult result = learn(run, config);
+                    TrainingResult result = learn(run, generation);
                     JsonObject json = runs.json(result);
                     spec.commandLine().getOut().print(runs.text(json, runs.text(result)));
                 }
@@ -126,6 +130,28 @@ final class PpoCommand implements Callable<Integer> {
             List<Prompt> train,
             List<Prompt> heldOut,
             List<Reward> rewards) {
+
+        TrainingResult ppo(
+                PpoConfig ppo, TrainingConfig config, Path output, TrainingObserver... observers)
+                throws IOException {
+            AdaptedModel adapted = policy.model();
+            if (adapted.names().contains(RewardOptions.ADAPTER)) {
+                ValueAdapter.copyOf(adapted, RewardOptions.ADAPTER);
+            } else {
+                ValueAdapter.fresh(loaded.model(), adapted, config.seed());
+            }
+            return PpoTrainer.train(
+                    loaded.model(),
+                    loaded.requireTokenizer(),
+                    policy,
+                    train,
+                    heldOut,
+                    rewards,
+                    ppo,
+                    config,
+                    output,
+                    observers);
+        }
 
         TrainingResult grpo(
                 GrpoConfig grpo, TrainingConfig config, Path output, TrainingObserver... observers)
@@ -160,13 +186,17 @@ final class PpoCommand implements Callable<Integer> {
         }
     }
 
-    private TrainingResult learn(Run run, GroupConfig config) throws IOException {
+    private TrainingResult learn(Run run, GenerationConfig generation) throws IOException {
         try (TrainingProgress progress =
                         TrainingProgress.to(spec.commandLine().getErr(), algorithm)
                                 .on(run.loaded().model().manager().getDevice());
                 Reports reports = runs.reports(progress::onWarning)) {
             TrainingConfig how = runs.configure(training.config(), 0).build();
             TrainingObserver[] observers = reports.after(progress);
+            if (algorithm.equals(PpoFlags.PPO)) {
+                return run.ppo(ppoConfig(generation), how, runs.output(), observers);
+            }
+            GroupConfig config = config(generation);
             return config instanceof GrpoConfig grpo
                     ? run.grpo(grpo, how, runs.output(), observers)
                     : run.rloo((RlooConfig) config, how, runs.output(), observers);
@@ -174,14 +204,24 @@ final class PpoCommand implements Callable<Integer> {
     }
 
     private GroupConfig config(GenerationConfig generation) {
-        GenerationConfig evaluation =
-                generation.toBuilder().optTemperature(evalTemperature).build();
-        return group.config(algorithm, generation, evaluation, reference.sync());
+        return group.config(algorithm, generation, evaluation(generation), reference.sync());
+    }
+
+    private PpoConfig ppoConfig(GenerationConfig generation) {
+        return ppo.config(generation, evaluation(generation), reference.sync());
+    }
+
+    private GenerationConfig evaluation(GenerationConfig generation) {
+        return generation.toBuilder().optTemperature(evalTemperature).build();
     }
 
     /** Counts the sequences of a prompt in a batch. */
     private int sequences() {
         GenerationConfig any = GenerationConfig.builder().optTemperature(1).build();
+        if (algorithm.equals(PpoFlags.PPO)) {
+            PpoConfig unused = ppoConfig(any);
+            return 1;
+        }
         return config(any).numGenerations();
     }
 
@@ -222,10 +262,6 @@ final class PpoCommand implements Callable<Integer> {
             throw new UsageException(
                     "--algorithm must be ppo, grpo or rloo, but is \"" + algorithm + "\"");
         }
-        if (algorithm.equals(PPO)) {
-            throw new UsageException(
-                    "--algorithm ppo is not here yet: choose --algorithm grpo or rloo");
-        }
         base.check();
         if (method.isFull()) {
             throw new UsageException(
@@ -241,11 +277,12 @@ final class PpoCommand implements Callable<Integer> {
             Checks.file("--eval-data", evalData);
         }
         Checks.notNegative("--eval-temperature", evalTemperature);
-        sampling.preferTemperature(1);
+        sampling.preferTemperature(algorithm.equals(PpoFlags.PPO) ? 0.7 : 1);
         sampling.check();
         sampling.requireChance("--algorithm " + algorithm);
         rewards.check();
         group.check(algorithm);
+        ppo.check(algorithm);
         runs.check(evalData != null);
         int unused = sequences(); // refuses what contradicts itself before a model is loaded
     }

@@ -1,5 +1,6 @@
 package io.peft4j.cli;
 
+import io.peft4j.files.DespiteFailures;
 import io.peft4j.tuning.TrainingObserver;
 import io.peft4j.tuning.TrainingReport;
 import java.util.ArrayList;
@@ -23,20 +24,6 @@ record Reports(List<TrainingReport> all) implements AutoCloseable {
     /** Closes each, also if another cannot be. */
     @Override
     public void close() {
-        RuntimeException failure = null;
-        for (TrainingReport report : all) {
-            try {
-                report.close();
-            } catch (RuntimeException e) {
-                if (failure == null) {
-                    failure = e;
-                } else {
-                    failure.addSuppressed(e);
-                }
-            }
-        }
-        if (failure != null) {
-            throw failure;
-        }
+        DespiteFailures.each(all, TrainingReport::close);
     }
 }

@@ -19,7 +19,11 @@ import picocli.CommandLine.Option;
 /** What answers are judged by. */
 final class RewardOptions {
 
-    private static final String ADAPTER = "reward";
+    /** What the adapter of the first reward model is called on the base. */
+    static final String ADAPTER = "reward";
+
+    /** What metrics call a reward model. */
+    private static final String JUDGE = "reward_model";
 
     @Option(
             names = "--reward",
@@ -38,7 +42,8 @@ final class RewardOptions {
             paramLabel = "DIR[=WEIGHT]",
             description =
                     "Judges answers by a reward model that was trained by reward, on the same"
-                            + " base; may be given several times.")
+                            + " base; may be given several times. With ppo --algorithm ppo the"
+                            + " value function begins as a copy of the first.")
     private List<String> adapters = List.of();
 
     private List<Reward> rewards = List.of();
@@ -109,7 +114,7 @@ final class RewardOptions {
                             batchSize);
             all.add(
                     new Reward(
-                            name,
+                            JUDGE,
                             new IdentifiedReward(judge, Fingerprints.ofModel(directory)),
                             models.get(i).weight()));
         }

@@ -52,9 +52,7 @@ final class RunOptions {
     @Option(names = "--resume", description = "Goes on from the newest checkpoint in --output.")
     private boolean resume;
 
-    @Option(names = "--json", description = "Prints one JSON object at the end.")
-    private boolean json;
-
+    @Mixin private JsonOption json;
     @Mixin private ReportOptions report;
 
     void check(boolean heldOut) {
@@ -117,7 +115,7 @@ final class RunOptions {
 
     /** Chooses what to print. */
     String text(JsonObject object, String forPeople) {
-        return json ? Json.text(object) + "\n" : forPeople;
+        return json.text(() -> object, () -> forPeople);
     }
 
     JsonObject json(TrainingResult result) {

@@ -28,7 +28,7 @@ final class SamplingOptions {
             paramLabel = "T",
             description =
                     "Samples with this temperature; 0 is greedy (default: 0, or 1 where several"
-                            + " answers to a prompt are compared).")
+                            + " answers to a prompt are compared, or 0.7 of ppo).")
     private @Nullable Double givenTemperature;
 
     @Option(

@@ -31,7 +31,10 @@ import picocli.CommandLine.Spec;
                         + " Hugging Face model directory.")
 final class TrainCommand implements Callable<Integer> {
 
-    /** As in (IA)³'s paper, arXiv:2205.05638: factors near 1 need larger steps. */
+    /**
+     * That of (IA)³'s authors, in {@code configs/ia3.json} of the code of arXiv:2205.05638: factors
+     * near 1 need larger steps.
+     */
     private static final double IA3_LEARNING_RATE = 3e-3;
 
     @Spec private CommandSpec spec;

@@ -6,12 +6,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.peft4j.adapters.Provenance;
+import io.peft4j.cli.compare.ChildJvm;
+import io.peft4j.files.Sha256;
 import io.peft4j.testdata.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -27,13 +31,17 @@ final class DpoCommandTest {
     @TempDir private Path directory;
 
     private static CommandRun run(Path output, Object... more) {
+        return CommandRun.of(args(output, more).toArray());
+    }
+
+    private static List<Object> args(Path output, Object... more) {
         List<Object> args =
                 new ArrayList<>(
                         List.of("dpo", "--model", MODEL, "--tokenizer", TOKENIZER, "--data", DATA));
         args.addAll(List.of("--output", output, "--rank", 4, "--batch-size", 2));
         args.addAll(List.of("--max-length", 32, "--learning-rate", "5e-3"));
         args.addAll(List.of(more));
-        return CommandRun.of(args.toArray());
+        return args;
     }
 
     private static JsonObject line(Path output, int index) throws IOException {
@@ -94,6 +102,55 @@ final class DpoCommandTest {
         assertThat(run.err()).contains("sft: goes on after step 4", "dpo: goes on after step 4");
         assertThat(Files.readAllBytes(output.resolve("adapter_model.safetensors")))
                 .isEqualTo(first);
+    }
+
+    @Test
+    void aRunThatIsKilledInFineTuningAndThenInDpoGoesOnToTheSameBits() throws Exception {
+        Path whole = directory.resolve("whole");
+        Path killed = directory.resolve("killed");
+        Object[] flags = {"--sft-first", "--max-steps", 200, "--save-steps", 10};
+        kill(args(killed, flags), killed.resolve("sft/checkpoints"));
+        List<Object> resumed = new ArrayList<>(List.of(flags));
+        resumed.add("--resume");
+        assertThat(killed.resolve("checkpoints")).doesNotExist();
+        kill(args(killed, resumed.toArray()), killed.resolve("checkpoints"));
+        assertThat(killed.resolve("adapter_model.safetensors")).doesNotExist();
+
+        CommandRun run = run(killed, resumed.toArray());
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(run.err())
+                .contains("sft: goes on after step 200")
+                .containsPattern("dpo: goes on after step 1?[0-9]0\\b");
+        assertThat(run(whole, flags).code()).isZero();
+        for (String file : List.of("adapter_model.safetensors", "sft/adapter_model.safetensors")) {
+            assertThat(Sha256.of(killed.resolve(file))).isEqualTo(Sha256.of(whole.resolve(file)));
+        }
+        assertThat(Files.readAllLines(killed.resolve("metrics.jsonl"))).hasSize(200);
+    }
+
+    /** Runs the command in a process of its own, until it has written a checkpoint: kill -9. */
+    private void kill(List<Object> args, Path checkpoints) throws Exception {
+        Path log = directory.resolve("log");
+        List<String> words = args.stream().map(Object::toString).toList();
+        Process process =
+                new ProcessBuilder(ChildJvm.command(Peft4j.class.getName(), words))
+                        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                        .redirectError(log.toFile())
+                        .start();
+        try {
+            while (!hasSteps(checkpoints)) {
+                assertThat(process.isAlive()).as(Files.readString(log)).isTrue();
+                Thread.sleep(10);
+            }
+        } finally {
+            process.destroyForcibly();
+            assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+        }
+    }
+
+    private static boolean hasSteps(Path checkpoints) {
+        String[] names = checkpoints.toFile().list();
+        return names != null && Arrays.stream(names).anyMatch(name -> name.startsWith("step-"));
     }
 
     @Test

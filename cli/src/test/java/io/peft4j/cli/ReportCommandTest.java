@@ -2,8 +2,10 @@ package io.peft4j.cli;
 
 import static io.peft4j.cli.GoldenRows.MODEL;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.peft4j.tensorboard.EventFile;
+import io.peft4j.tuning.TrainingReporter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,6 +21,10 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** {@code train --report-to}, and the card of what it trained. */
 final class ReportCommandTest {
+
+    /** The reports of this build: with {@code -Dmlflow} there is one more. */
+    private static final List<String> REPORTS =
+            TrainingReporter.all().stream().map(TrainingReporter::name).toList();
 
     @TempDir private Path directory;
     private Path data;
@@ -88,17 +94,33 @@ final class ReportCommandTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "--report-to wandb | must be of tensorboard, none",
                 "--report-to none,tensorboard | none cannot be given with others",
                 "--report-to tensorboard,tensorboard | tensorboard",
-                "--report-to mlflow | PEFT4J_MLFLOW=1",
                 "--logging-dir runs | --logging-dir needs --report-to tensorboard",
             })
     void aWrongRequestIsOneLine(String flags, String message) {
-        CommandRun run = train(flags.strip().split(" "));
+        assertRefused(message.strip(), flags.strip().split(" "));
+    }
+
+    @Test
+    void anUnknownReportIsAnsweredWithThoseOfThisBuild() {
+        assertRefused(
+                "must be of " + String.join(", ", REPORTS.stream().sorted().toList()) + ", none",
+                "--report-to",
+                "wandb");
+    }
+
+    @Test
+    void mlflowIsRefusedInABuildWithoutIt() {
+        assumeThat(REPORTS).doesNotContain("mlflow"); // with it there is nothing to refuse
+        assertRefused("PEFT4J_MLFLOW=1", "--report-to", "mlflow");
+    }
+
+    private void assertRefused(String message, String... flags) {
+        CommandRun run = train(flags);
         assertThat(run.code()).isEqualTo(2);
         assertThat(run.err().lines()).hasSize(1);
-        assertThat(run.err()).contains(message.strip());
+        assertThat(run.err()).contains(message);
         assertThat(output).doesNotExist();
     }
 

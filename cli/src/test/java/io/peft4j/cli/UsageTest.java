@@ -40,6 +40,14 @@ final class UsageTest {
                     --max-steps -5           | --max-steps must be at least 1, but is -5
                     --epochs 0               | --epochs must be a number above 0, but is 0.0
                     --warmup-steps -1        | --warmup-steps must be at least 0, but is -1
+                    --warmup-start 1e-6      | --warmup-start needs --warmup-steps
+                    --warmup-steps 2 --warmup-start NaN | --warmup-start must be a number from 0 up, but is NaN
+                    --learning-rate 1e-4 --min-learning-rate 1e-3 | must be at most --learning-rate, but are 0.0 and 0.001
+                    --min-learning-rate -1   | --min-learning-rate must be a number from 0 up, but is -1.0
+                    --scheduler constant --min-learning-rate 1e-5 | --min-learning-rate needs a --scheduler that comes down
+                    --adam-beta1 1           | --adam-beta1 must be at least 0 and below 1, but is 1.0
+                    --adam-beta2 -1          | --adam-beta2 must be at least 0 and below 1, but is -1.0
+                    --adam-epsilon NaN       | --adam-epsilon must be a number from 0 up, but is NaN
                     --scheduler step         | --scheduler must be constant, linear or cosine, but is "step"
                     --weight-decay -0.1      | --weight-decay must be a number from 0 up, but is -0.1
                     --loraplus-ratio 0       | --loraplus-ratio must be a number above 0, but is 0.0
@@ -76,11 +84,27 @@ final class UsageTest {
         assertRefused(CommandRun.of(args.toArray()), message);
     }
 
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            textBlock =
+                    """
+                    --task glue              | --task: expected a task of boolq, piqa, social_iqa
+                    --limit 3                | --limit needs --task
+                    --task piqa --limit 0    | --limit must be at least 1, but is 0
+                    --task piqa --assistant-only-loss | --assistant-only-loss cannot be given with --task
+                    """)
+    void aWrongTaskIsRefused(String flags, String message) throws Exception {
+        List<Object> args = new ArrayList<>(List.of("eval", "--model", MODEL, "--data", data()));
+        args.addAll(List.of(flags.split(" ")));
+        assertRefused(CommandRun.of(args.toArray()), message);
+    }
+
     @Test
     void noCommandIsRefusedWithTheCommands() {
         assertRefused(
                 CommandRun.of(),
-                "say what to do: train, dpo, ppo, rejection-sample, reward, eval, generate, merge, export");
+                "say what to do: train, dpo, reward, ppo, rejection-sample, eval, generate, merge");
     }
 
     @Test

@@ -434,6 +434,26 @@ public final class CausalLm implements AutoCloseable {
     }
 
     /**
+     * Tells what the model says of tokens that need not stand in the batch, without gradients and
+     * without dropout. Several may be asked for at one place, so that answers to one question share
+     * what it takes to compute it; and a place may be a row's last.
+     *
+     * @param ids token ids, INT64 (B, S); padding on the right is harmless
+     * @param places (N) where a token's context ends: row · S + column
+     * @param tokens (N) the tokens
+     * @return log-probabilities, entropies and more, token by token
+     * @throws InvalidTokensException if an id, a place or a token is out of its range, or the rows
+     *     exceed the context
+     */
+    public TokenScores nextTokenScores(NDArray ids, long[] places, long[] tokens) {
+        TokenChecks.read("ids", ids);
+        try (NDManager step = manager.newSubManager()) {
+            Labels targets = Labels.after(ids, places, tokens, config.vocabularySize());
+            return loss.scores(step, weights(step, false), ids, targets, 1);
+        }
+    }
+
+    /**
      * Runs a batch forward, asks for the slopes of a loss by the tokens' log-probabilities, and
      * runs backward: adds the loss's gradient to every parameter that requires one. The layers run
      * forward once; only the head computes twice.

@@ -68,6 +68,50 @@ final class Labels {
                 Arrays.copyOf(targets, count));
     }
 
+    /**
+     * Reads tokens that need not stand in the batch.
+     *
+     * @param ids (B, S)
+     * @param places (N), where the context of a token ends, flat in (B, S)
+     * @param tokens (N)
+     */
+    static Labels after(NDArray ids, long[] places, long[] tokens, int vocabularySize) {
+        Shape shape = ids.getShape();
+        if (places.length != tokens.length) {
+            throw new InvalidTokensException(
+                    "expected a place for each token, found "
+                            + places.length
+                            + " places and "
+                            + tokens.length
+                            + " tokens");
+        }
+        for (int i = 0; i < places.length; i++) {
+            if (places[i] < 0 || places[i] >= shape.size()) {
+                throw new InvalidTokensException(
+                        "expected places from 0 to "
+                                + (shape.size() - 1)
+                                + " in ids "
+                                + shape
+                                + ", found "
+                                + places[i]);
+            }
+            if (tokens[i] < 0 || tokens[i] >= vocabularySize) {
+                throw new InvalidTokensException(
+                        "expected tokens from 0 to "
+                                + (vocabularySize - 1)
+                                + ", found "
+                                + tokens[i]
+                                + " as number "
+                                + i);
+            }
+        }
+        return new Labels(
+                Math.toIntExact(shape.get(0)),
+                Math.toIntExact(shape.get(1)),
+                places.clone(),
+                tokens.clone());
+    }
+
     int count() {
         return targets.length;
     }

@@ -1,6 +1,7 @@
 package io.peft4j.torchscript;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.Model;
@@ -293,6 +294,25 @@ class AdaptedPassTest {
             }
         }
         assertThat(outputs[1]).containsExactly(outputs[0]);
+    }
+
+    @Test
+    void aCopyThatWasMadeForAdaptersAndSavedAgainIsRefused() throws Exception {
+        Path copy = temporary.resolve("copy.pt");
+        Path again = temporary.resolve("again.pt");
+        try (TorchScriptArchive archive = TorchScriptArchive.open(PeftGolden.archive("forms"));
+                OutputStream stream = Files.newOutputStream(copy)) {
+            Surgery.plan(archive).write(stream);
+        }
+        resave(copy, again);
+        long files = Files.list(temporary).count();
+        for (Path file : List.of(copy, again)) {
+            assertThatThrownBy(() -> TorchScriptBlock.load(file, manager))
+                    .isInstanceOf(TorchScriptException.class)
+                    .hasMessageContaining(file.getFileName() + ": it is a copy that was made for")
+                    .hasMessageContaining("load the original");
+        }
+        assertThat(Files.list(temporary).count()).isEqualTo(files);
     }
 
     static void resave(Path file, Path target) throws Exception {

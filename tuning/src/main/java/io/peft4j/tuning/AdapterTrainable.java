@@ -3,12 +3,14 @@ package io.peft4j.tuning;
 import ai.djl.nn.Parameter;
 import com.google.gson.JsonElement;
 import io.peft4j.adapters.AdaptedModel;
+import io.peft4j.adapters.Adapter;
 import io.peft4j.adapters.AdapterSummary;
 import io.peft4j.adapters.ModelCard;
 import io.peft4j.torch.GradMode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -18,10 +20,12 @@ import java.util.stream.Collectors;
  * provenance tells of the training. The result has a {@link ModelCard} besides.
  *
  * @param model the model with its adapter, not merged
+ * @param name which of its adapters; empty for the active one
  * @param facts what else the provenance is to tell of the training, text by key, such as {@code
  *     data_file}
  */
-public record AdapterTrainable(AdaptedModel model, Map<String, String> facts) implements Trainable {
+public record AdapterTrainable(AdaptedModel model, Optional<String> name, Map<String, String> facts)
+        implements Trainable {
 
     static final String SETTING = "adapter.";
 
@@ -44,20 +48,49 @@ public record AdapterTrainable(AdaptedModel model, Map<String, String> facts) im
      * Trains the active adapter of a model.
      *
      * @param model the model with its adapter, not merged
+     * @param facts what else the provenance is to tell of the training
+     */
+    public AdapterTrainable(AdaptedModel model, Map<String, String> facts) {
+        this(model, Optional.empty(), facts);
+    }
+
+    /**
+     * Trains the active adapter of a model.
+     *
+     * @param model the model with its adapter, not merged
      */
     public AdapterTrainable(AdaptedModel model) {
         this(model, Map.of());
     }
 
+    /**
+     * Trains a certain adapter of a model, which whoever computes with the model puts into effect.
+     *
+     * @param model the model with its adapters, none of them merged
+     * @param name the adapter
+     */
+    public AdapterTrainable(AdaptedModel model, String name) {
+        this(model, Optional.of(name), Map.of());
+    }
+
+    /**
+     * Returns what is trained.
+     *
+     * @return the adapter
+     */
+    public Adapter adapter() {
+        return name.map(model::adapter).orElseGet(model::adapter);
+    }
+
     @Override
     public Map<String, Parameter> parameters() {
-        return model.adapter().parameters();
+        return adapter().parameters();
     }
 
     @Override
     public Map<String, String> settings() {
         Map<String, String> settings = new TreeMap<>();
-        model.adapter()
+        adapter()
                 .config()
                 .toPeft()
                 .json()
@@ -95,24 +128,24 @@ public record AdapterTrainable(AdaptedModel model, Map<String, String> facts) im
     public void record(Map<String, String> training) {
         Map<String, String> all = new TreeMap<>(facts);
         all.putAll(training);
-        model.adapter().recordTraining(all);
+        adapter().recordTraining(all);
     }
 
     @Override
     public void save(Path directory) throws IOException {
-        model.adapter().save(directory);
+        adapter().save(directory);
     }
 
     @Override
     public void load(Path directory) throws IOException {
         try (GradMode off = GradMode.disabled()) {
-            model.adapter().load(directory);
+            adapter().load(directory);
         }
     }
 
     @Override
     public void export(Path output) throws IOException {
-        model.adapter().save(output);
-        ModelCard.of(model.adapter()).write(output);
+        adapter().save(output);
+        ModelCard.of(adapter()).write(output);
     }
 }

@@ -40,6 +40,11 @@ record CausalLanguageModel(CausalLm model) implements LanguageModel {
     }
 
     @Override
+    public TokenScores nextTokenScores(NDArray ids, long[] places, long[] tokens) {
+        return model.nextTokenScores(ids, places, tokens);
+    }
+
+    @Override
     public TokenScores backward(
             NDArray ids, NDArray mask, NDArray labels, TokenObjective objective, double share) {
         return model.backward(ids, mask, labels, objective, share);

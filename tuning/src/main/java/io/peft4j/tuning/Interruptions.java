@@ -6,18 +6,29 @@ import java.nio.channels.ClosedByInterruptException;
 /**
  * Writes files in spite of an interrupt: a channel that is used by an interrupted thread closes.
  */
-final class Interruptions {
+public final class Interruptions {
 
     private static final int TRIES = 3;
 
     private Interruptions() {}
 
-    interface FileAccess {
+    /** Writes or reads files, and may be run again from its beginning. */
+    public interface FileAccess {
+        /**
+         * Writes or reads.
+         *
+         * @throws IOException if it fails
+         */
         void run() throws IOException;
     }
 
-    /** Runs something that may be run again from its beginning; the interrupt is kept for later. */
-    static void hold(FileAccess access) throws IOException {
+    /**
+     * Runs something that may be run again from its beginning; an interrupt is kept for later.
+     *
+     * @param access what to run
+     * @throws IOException as what is run
+     */
+    public static void hold(FileAccess access) throws IOException {
         boolean interrupted = Thread.interrupted();
         try {
             for (int attempt = 1; ; attempt++) {

@@ -34,18 +34,22 @@ public final class JsonLinesMetrics implements TrainingObserver {
     @Override
     public void onStart(int doneSteps, int totalSteps) {
         try {
-            StringBuilder kept = new StringBuilder();
-            if (doneSteps > 0 && Files.exists(file)) {
-                for (String line : Files.readString(file).split("\n", -1)) {
-                    if (stepOf(line) <= doneSteps) {
-                        kept.append(line).append('\n');
-                    }
-                }
-            }
-            AtomicFiles.writeString(file, kept.toString());
+            Interruptions.hold(() -> AtomicFiles.writeString(file, linesUntil(doneSteps)));
         } catch (IOException e) {
             throw failed(e);
         }
+    }
+
+    private String linesUntil(int doneSteps) throws IOException {
+        StringBuilder kept = new StringBuilder();
+        if (doneSteps > 0 && Files.exists(file)) {
+            for (String line : Files.readString(file).split("\n", -1)) {
+                if (stepOf(line) <= doneSteps) {
+                    kept.append(line).append('\n');
+                }
+            }
+        }
+        return kept.toString();
     }
 
     /** Returns a line's step; of a line that a kill cut off, a step that is never reached. */

@@ -154,6 +154,22 @@ public interface LanguageModel {
     }
 
     /**
+     * Tells what the model says of tokens that need not stand in the batch, without gradients or
+     * dropout.
+     *
+     * @param ids as in {@link #rowLosses}
+     * @param places (N) where a token's context ends, row · length + column; any of them several
+     *     times
+     * @param tokens (N) the tokens
+     * @return log-probabilities and more, token by token
+     * @throws UnsupportedOperationException if the model cannot
+     */
+    default TokenScores nextTokenScores(NDArray ids, long[] places, long[] tokens) {
+        throw new UnsupportedOperationException(
+                getClass().getName() + " tells no log-probabilities of tokens");
+    }
+
+    /**
      * Runs forward and backward of a loss of the tokens' log-probabilities, in training mode;
      * gradients accumulate in the parameters.
      *

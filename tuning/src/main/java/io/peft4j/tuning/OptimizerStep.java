@@ -52,6 +52,8 @@ final class OptimizerStep implements AutoCloseable {
                                 config.loraPlus()
                                         .map(plus -> plus.groups(parameters, config.learningRate()))
                                         .orElse(Map.of()))
+                        .optBetas(config.adamBeta1(), config.adamBeta2())
+                        .optEpsilon(config.adamEpsilon())
                         .optWeightDecay(config.weightDecay())
                         .build();
     }
@@ -111,9 +113,7 @@ final class OptimizerStep implements AutoCloseable {
         long start = System.nanoTime();
         int[] rows = order.rows(step);
         TrainingTask.Step begun = task.begin(model, step, rows, beforeBatch);
-        double rate =
-                config.learningRate()
-                        * config.schedule().factor(step, config.warmupSteps(), totalSteps);
+        double rate = config.learningRate(step, totalSteps);
         List<TrainingTask.Update> updates = begun.updates();
         Set<String> covered = new LinkedHashSet<>();
         double norms = 0;

@@ -56,6 +56,62 @@ public record RowFields(String where, JsonObject json) {
     }
 
     /**
+     * Reads texts.
+     *
+     * @param key the field's name
+     * @return its strings
+     * @throws DatasetException if it is no list of strings
+     */
+    public List<String> texts(String key) throws DatasetException {
+        List<String> texts = new ArrayList<>();
+        for (JsonElement element : array(key, "a list of strings")) {
+            if (!element.isJsonPrimitive() || !element.getAsJsonPrimitive().isString()) {
+                throw wrong(key, "a list of strings", element);
+            }
+            texts.add(element.getAsString());
+        }
+        return texts;
+    }
+
+    /**
+     * Reads an object.
+     *
+     * @param key the field's name
+     * @return its fields
+     * @throws DatasetException if it is no object
+     */
+    public RowFields object(String key) throws DatasetException {
+        JsonElement value = json.get(key);
+        if (value == null || !value.isJsonObject()) {
+            throw wrong(key, "an object", value);
+        }
+        return new RowFields(where, value.getAsJsonObject());
+    }
+
+    /**
+     * Reads a whole number, which may stand as a text of digits.
+     *
+     * @param key the field's name
+     * @param least the smallest that is allowed
+     * @param most the largest
+     * @return the number
+     * @throws DatasetException if it is no such number
+     */
+    public int wholeNumber(String key, int least, int most) throws DatasetException {
+        JsonElement value = has(key) ? json.get(key) : null;
+        if (value != null && value.isJsonPrimitive()) {
+            String text = value.getAsString();
+            if (INTEGER.matcher(text).matches()) {
+                long number = Long.parseLong(text);
+                if (number >= least && number <= most) {
+                    return (int) number;
+                }
+            }
+        }
+        throw wrong(key, "a whole number from " + least + " to " + most, value);
+    }
+
+    /**
      * Reads whole numbers.
      *
      * @param key the field's name

@@ -20,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  *       have a loss, those of a prompt's completion only if there is a prompt.
  *   <li>Given {@code labels} win over masks. A {@code completion_mask} beside {@code input_ids} is
  *       obeyed, as TRL does with {@code completion_only_loss=True}.
+ *   <li>Instruction, input and output become one text, the way CommonSense-170k is trained on; TRL
+ *       has no such rows.
  *   <li>With {@code assistant_only_loss} every row is a conversation, and the tokens that the
  *       assistant does not say have no loss, in a completion either.
  * </ul>
@@ -27,7 +29,8 @@ import org.jspecify.annotations.Nullable;
 final class RowReader {
 
     private static final String SHAPES =
-            "{\"text\": …}, {\"prompt\": …, \"completion\": …}, {\"messages\": […]} or"
+            "{\"text\": …}, {\"prompt\": …, \"completion\": …}, {\"messages\": […]},"
+                    + " {\"instruction\": …, \"output\": …} with optional \"input\", or"
                     + " {\"input_ids\": […]} with optional \"labels\" or \"completion_mask\"";
 
     private final @Nullable TextEncoder encoder;
@@ -68,7 +71,10 @@ final class RowReader {
                     : allLabelled(row, encoder(row).encodeChat(row, messages, false));
         }
         if (row.has("text")) {
-            return allLabelled(row, text(row));
+            return allLabelled(row, text(row, row.text("text")));
+        }
+        if (row.has("instruction") && row.has("output")) {
+            return allLabelled(row, text(row, instruction(row)));
         }
         throw row.refused("expected " + SHAPES + ", found the keys " + row.json().keySet());
     }
@@ -141,9 +147,14 @@ final class RowReader {
         return encoder;
     }
 
-    private long[] text(RowFields row) throws DatasetException {
+    private long[] text(RowFields row, String content) throws DatasetException {
         TextEncoder text = encoder(row);
-        return text.encode(text.ended(row, row.text("text")));
+        return text.encode(text.ended(row, content));
+    }
+
+    private static String instruction(RowFields row) throws DatasetException {
+        String input = row.has("input") ? row.text("input") : "";
+        return InstructionPrompt.of(row.text("instruction"), input) + row.text("output");
     }
 
     private static long[] masked(long[] labels, boolean[] mask) {

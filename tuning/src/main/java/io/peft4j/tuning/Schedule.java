@@ -56,6 +56,26 @@ public enum Schedule {
         };
     }
 
+    /**
+     * Returns the learning rate at a step, with bounds: the warm-up begins at the first rate and
+     * not at 0 (torch's {@code LinearLR}), and what comes down ends at the least and not at 0
+     * ({@code CosineAnnealingLR}'s {@code eta_min}; transformers' {@code cosine_with_min_lr}). A
+     * constant rate has no least.
+     *
+     * @param step k, counted from 0
+     * @param warmup w, the number of warm-up steps
+     * @param total n, the number of steps, warm-up included
+     * @param first the rate at step 0 of a warm-up
+     * @param highest the rate after the warm-up
+     * @param least the rate after the last step
+     * @return the rate
+     */
+    public double rate(
+            int step, int warmup, int total, double first, double highest, double least) {
+        double from = step < warmup ? first : least;
+        return from + (highest - from) * factor(step, warmup, total);
+    }
+
     /** Returns the name as a user writes it. */
     @Override
     public String toString() {

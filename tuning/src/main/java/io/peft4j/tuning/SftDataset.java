@@ -10,11 +10,13 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The rows of a JSON Lines file for supervised fine-tuning, in TRL's formats, told row by row:
+ * The rows of a JSON Lines file for supervised fine-tuning, in TRL's formats and that of
+ * CommonSense-170k, told row by row:
  *
  * <pre>
  * {"text": "…"}                                        loss on all tokens
  * {"prompt": "…", "completion": "…"}                   loss on the completion
+ * {"instruction": "…", "input": "…", "output": "…"}    loss on all tokens, {@link InstructionPrompt}
  * {"messages": [{"role": "user", "content": "…"}, …]}  loss on all tokens, chat template
  * {"prompt": [messages], "completion": [messages]}     loss on the completion, chat template
  * {"input_ids": […]}                                   loss on all tokens

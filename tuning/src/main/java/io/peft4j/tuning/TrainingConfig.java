@@ -13,6 +13,10 @@ import org.jspecify.annotations.Nullable;
  */
 public final class TrainingConfig {
 
+    private static final double BETA1 = 0.9;
+    private static final double BETA2 = 0.999;
+    private static final double EPSILON = 1e-8;
+
     private final Builder settings;
 
     private TrainingConfig(Builder builder) {
@@ -74,12 +78,74 @@ public final class TrainingConfig {
     }
 
     /**
-     * Returns the steps over which the rate rises from 0.
+     * Returns the steps over which the rate rises.
      *
      * @return the warm-up
      */
     public int warmupSteps() {
         return settings.warmupSteps;
+    }
+
+    /**
+     * Returns the rate that the warm-up begins with.
+     *
+     * @return the rate of the first step
+     */
+    public double warmupStart() {
+        return settings.warmupStart;
+    }
+
+    /**
+     * Returns the rate that the schedule comes down to.
+     *
+     * @return the rate after the last step
+     */
+    public double minLearningRate() {
+        return settings.minLearningRate;
+    }
+
+    /**
+     * Returns the learning rate of a step.
+     *
+     * @param step counted from 0
+     * @param totalSteps the steps that the run takes in all
+     * @return the rate
+     */
+    public double learningRate(int step, int totalSteps) {
+        return settings.schedule.rate(
+                step,
+                settings.warmupSteps,
+                totalSteps,
+                settings.warmupStart,
+                settings.learningRate,
+                settings.minLearningRate);
+    }
+
+    /**
+     * Returns the decay rate of AdamW's first moment.
+     *
+     * @return β1
+     */
+    public double adamBeta1() {
+        return settings.adamBeta1;
+    }
+
+    /**
+     * Returns the decay rate of AdamW's second moment.
+     *
+     * @return β2
+     */
+    public double adamBeta2() {
+        return settings.adamBeta2;
+    }
+
+    /**
+     * Returns what AdamW adds to the root of the second moment.
+     *
+     * @return ε
+     */
+    public double adamEpsilon() {
+        return settings.adamEpsilon;
     }
 
     /**
@@ -213,6 +279,12 @@ public final class TrainingConfig {
         values.put("learning_rate", String.valueOf(settings.learningRate));
         values.put("scheduler", settings.schedule.toString());
         values.put("warmup_steps", String.valueOf(settings.warmupSteps));
+        // what older checkpoints do not know is told only where it is not what they had
+        tell(values, "warmup_start", settings.warmupStart, 0);
+        tell(values, "min_learning_rate", settings.minLearningRate, 0);
+        tell(values, "adam_beta1", settings.adamBeta1, BETA1);
+        tell(values, "adam_beta2", settings.adamBeta2, BETA2);
+        tell(values, "adam_epsilon", settings.adamEpsilon, EPSILON);
         if (settings.schedule != Schedule.CONSTANT) {
             values.put("total_steps", String.valueOf(totalSteps)); // else it may be prolonged
         }
@@ -230,6 +302,12 @@ public final class TrainingConfig {
         values.put("shuffle", String.valueOf(settings.shuffle));
         values.put("group_by_length", String.valueOf(settings.groupByLength));
         return values;
+    }
+
+    private static void tell(Map<String, String> values, String name, double value, double usual) {
+        if (value != usual) {
+            values.put(name, String.valueOf(value));
+        }
     }
 
     /**
@@ -260,6 +338,11 @@ public final class TrainingConfig {
         private double learningRate = 2e-4;
         private Schedule schedule = Schedule.LINEAR;
         private int warmupSteps;
+        private double warmupStart;
+        private double minLearningRate;
+        private double adamBeta1 = BETA1;
+        private double adamBeta2 = BETA2;
+        private double adamEpsilon = EPSILON;
         private double weightDecay;
         private @Nullable LoraPlus loraPlus;
         private double maxGradNorm = 1;
@@ -284,6 +367,11 @@ public final class TrainingConfig {
             learningRate = other.learningRate;
             schedule = other.schedule;
             warmupSteps = other.warmupSteps;
+            warmupStart = other.warmupStart;
+            minLearningRate = other.minLearningRate;
+            adamBeta1 = other.adamBeta1;
+            adamBeta2 = other.adamBeta2;
+            adamEpsilon = other.adamEpsilon;
             weightDecay = other.weightDecay;
             loraPlus = other.loraPlus;
             maxGradNorm = other.maxGradNorm;
@@ -366,13 +454,59 @@ public final class TrainingConfig {
         }
 
         /**
-         * Sets the steps over which the rate rises from 0.
+         * Sets the steps over which the rate rises.
          *
          * @param steps 0 unless set
          * @return this builder
          */
         public Builder optWarmupSteps(int steps) {
             warmupSteps = steps;
+            return this;
+        }
+
+        /**
+         * Sets the rate that the warm-up begins with.
+         *
+         * @param rate 0 unless set; at most the learning rate
+         * @return this builder
+         */
+        public Builder optWarmupStart(double rate) {
+            warmupStart = rate;
+            return this;
+        }
+
+        /**
+         * Sets the rate that the schedule comes down to.
+         *
+         * @param rate 0 unless set; at most the learning rate, and 0 for a constant one
+         * @return this builder
+         */
+        public Builder optMinLearningRate(double rate) {
+            minLearningRate = rate;
+            return this;
+        }
+
+        /**
+         * Sets the decay rates of AdamW's moments.
+         *
+         * @param first β1, 0.9 unless set
+         * @param second β2, 0.999 unless set
+         * @return this builder
+         */
+        public Builder optAdamBetas(double first, double second) {
+            adamBeta1 = first;
+            adamBeta2 = second;
+            return this;
+        }
+
+        /**
+         * Sets what AdamW adds to the root of the second moment.
+         *
+         * @param epsilon 1e-8 unless set
+         * @return this builder
+         */
+        public Builder optAdamEpsilon(double epsilon) {
+            adamEpsilon = epsilon;
             return this;
         }
 
@@ -535,11 +669,36 @@ public final class TrainingConfig {
             notNegative("learning rate", learningRate);
             notNegative("warm-up", warmupSteps);
             notNegative("weight decay", weightDecay);
+            rate("learning rate at the start of the warm-up", warmupStart);
+            rate("minimum learning rate", minLearningRate);
+            Preconditions.checkArgument(
+                    minLearningRate == 0 || schedule != Schedule.CONSTANT,
+                    "a minimum learning rate needs a schedule that comes down, linear or cosine");
+            beta("β1", adamBeta1);
+            beta("β2", adamBeta2);
+            notNegative("AdamW epsilon", adamEpsilon);
             notNegative("maximum gradient norm", maxGradNorm);
             notNegative("steps between evaluations", evalSteps);
             notNegative("steps between checkpoints", saveSteps);
             notNegative("patience", patience);
             return new TrainingConfig(this);
+        }
+
+        private void rate(String what, double value) {
+            Preconditions.checkArgument(
+                    value >= 0 && value <= learningRate,
+                    "expected a "
+                            + what
+                            + " from 0 to the learning rate, "
+                            + learningRate
+                            + ", found "
+                            + value);
+        }
+
+        private static void beta(String what, double value) {
+            Preconditions.checkArgument(
+                    value >= 0 && value < 1,
+                    "expected a " + what + " from 0 to below 1, found " + value);
         }
 
         private static void positive(String what, double value) {

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -55,6 +56,23 @@ class ResumeTest {
         assertThat(result(stopped, method)).isEqualTo(result(whole, method));
         assertThat(Files.readAllLines(stopped.resolve("metrics.jsonl")))
                 .hasSameSizeAs(Files.readAllLines(whole.resolve("metrics.jsonl")));
+    }
+
+    @Test
+    void anInterruptBeforeTheFirstStepIsToldAsOne() throws IOException {
+        TrainingObserver interrupter =
+                new TrainingObserver() {
+                    @Override
+                    public void onSettings(Map<String, String> settings) {
+                        Thread.currentThread().interrupt();
+                    }
+                };
+        assertThatThrownBy(() -> TrainingProgram.train("lora", directory, interrupter))
+                .isInstanceOf(TrainingInterruptedException.class)
+                .hasMessageContaining("after step 0");
+        assertThat(Thread.interrupted()).isTrue();
+        assertThat(directory.resolve("metrics.jsonl")).isEmptyFile();
+        assertThat(directory.resolve("adapter_model.safetensors")).doesNotExist();
     }
 
     @Test

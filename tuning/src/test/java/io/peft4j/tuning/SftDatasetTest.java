@@ -28,6 +28,50 @@ class SftDatasetTest {
         return SftDataset.read(file, null, options);
     }
 
+    /** The layout is LLM-Adapters' and CoreNet's, trailing spaces and all. */
+    @ParameterizedTest
+    @CsvSource({"no input, ''", "an input, 2 and 2"})
+    void anInstructionIsTheTextOfItsPromptAndOutput(String name, String input) throws IOException {
+        String gap = " ".repeat(16);
+        String prompt =
+                input.isEmpty()
+                        ? "Below is an instruction that describes a task. Write a response that"
+                                + " appropriately completes the request.  \n\n"
+                                + gap
+                                + "### Instruction:\n"
+                                + gap
+                                + "Add.\n"
+                        : "Below is an instruction that describes a task, paired with an input that"
+                                + " provides further context. Write a response that appropriately"
+                                + " completes the request. \n\n"
+                                + gap
+                                + "### Instruction:\n"
+                                + gap
+                                + "Add.\n"
+                                + gap
+                                + "\n"
+                                + gap
+                                + "### Input:\n"
+                                + gap
+                                + input
+                                + "\n";
+        String text = prompt + gap + "\n" + gap + "### Response:\n" + gap + "4";
+        Path file = directory.resolve("rows.jsonl");
+        Files.writeString(
+                file,
+                "{\"instruction\":\"Add.\",\"input\":\""
+                        + input
+                        + "\",\"output\":\"4\",\"answer\":\"4\"}\n");
+        try (Tokenizer tokenizer = Tokenizer.load(TestData.path("golden/tokenizer"))) {
+            Example example =
+                    SftDataset.read(file, tokenizer, DatasetOptions.training(264, 999))
+                            .examples()
+                            .get(0);
+            assertThat(example.ids()).containsExactly(tokenizer.encode(text + "</s>", true));
+            assertThat(example.labels()).containsExactly(example.ids());
+        }
+    }
+
     @Test
     void blankLinesAndAMissingLastLineBreakAreFine() throws IOException {
         SftDataset dataset = read("{\"input_ids\":[1,2]}\r\n\n  \n{\"input_ids\":[3,4]}", TRAINING);

@@ -99,8 +99,8 @@ class TrainingGoldenTest {
 
     @ParameterizedTest(name = "{0} {1}")
     @MethodSource("cases")
-    void accumulationClippingSchedulesAndLoraPlus(String name, String adapter, JsonObject golden)
-            throws IOException {
+    void accumulationClippingSchedulesBetasAndLoraPlus(
+            String name, String adapter, JsonObject golden) throws IOException {
         TrainingConfig.Builder config =
                 TrainingConfig.builder()
                         .optBatchSize(golden.get("batch").getAsInt())
@@ -114,6 +114,13 @@ class TrainingGoldenTest {
                         .optShuffle(false);
         if (golden.has("loraplus_ratio")) {
             config.optLoraPlus(new LoraPlus(golden.get("loraplus_ratio").getAsDouble()));
+        }
+        if (golden.has("betas")) {
+            double[] betas = GoldenJson.doubles(golden.get("betas"));
+            config.optAdamBetas(betas[0], betas[1])
+                    .optAdamEpsilon(golden.get("eps").getAsDouble())
+                    .optWarmupStart(golden.get("warmup_start").getAsDouble())
+                    .optMinLearningRate(golden.get("min_learning_rate").getAsDouble());
         }
         SftDataset data =
                 SftDataset.read(

@@ -40,8 +40,8 @@ record GroupTraining(
             TrainingObserver... observers)
             throws IOException {
         Preconditions.checkArgument(!train.isEmpty(), "expected one prompt at least, found none");
-        requireRoom(train, group.generation());
-        requireRoom(heldOut, group.evalGeneration());
+        requireRoom(model, train, group.generation());
+        requireRoom(model, heldOut, group.evalGeneration());
         if (group.beta() == 0) {
             return run(policy, train, heldOut, null, output, observers);
         }
@@ -86,7 +86,8 @@ record GroupTraining(
                 .optSeed(config.seed());
     }
 
-    private void requireRoom(List<Prompt> prompts, GenerationConfig generation) {
+    /** Refuses prompts whose answers may not fit the model's context. */
+    static void requireRoom(CausalLm model, List<Prompt> prompts, GenerationConfig generation) {
         int context = model.config().contextLength();
         for (int i = 0; i < prompts.size(); i++) {
             int length = prompts.get(i).ids().length;

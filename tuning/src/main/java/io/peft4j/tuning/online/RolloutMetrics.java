@@ -35,8 +35,9 @@ final class RolloutMetrics {
     /** Tells of one judge's rewards, without its weight. */
     static Map<String, Double> of(Reward reward, double[] values) {
         Moments moments = Moments.of(values);
-        return Map.of(
-                "rewards/" + reward.name() + "/mean", moments.mean(),
-                "rewards/" + reward.name() + "/std", moments.deviation());
+        Map<String, Double> told = new LinkedHashMap<>(); // its order is that of a file
+        told.put("rewards/" + reward.name() + "/mean", moments.mean());
+        told.put("rewards/" + reward.name() + "/std", moments.deviation());
+        return told;
     }
 }

@@ -114,7 +114,10 @@ final class DpoTask implements TrainingTask {
                 }
             }
         }
-        return new EvaluationResult(Arrays.asList(rows), metrics.values());
+        Map<String, Double> values = metrics.values();
+        values.put(
+                TokensSeen.METRIC, (double) tokens.count()); // those trained on so far, as in TRL
+        return new EvaluationResult(Arrays.asList(rows), values);
     }
 
     /** Asks the reference of a batch, unless it was asked before. */

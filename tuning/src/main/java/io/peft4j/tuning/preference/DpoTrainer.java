@@ -9,6 +9,7 @@ import io.peft4j.tuning.TrainingConfig;
 import io.peft4j.tuning.TrainingObserver;
 import io.peft4j.tuning.TrainingResult;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -42,6 +43,8 @@ public final class DpoTrainer {
      * @param observers hear of the progress
      * @return how it ended
      * @throws IllegalStateException if the model has another adapter named {@code reference}
+     * @throws InterruptedIOException if the thread is interrupted while the reference's
+     *     log-probabilities are computed beforehand; the next run goes on with those that are known
      * @throws IOException and others, as {@link TaskTrainer#train}
      */
     public static TrainingResult train(

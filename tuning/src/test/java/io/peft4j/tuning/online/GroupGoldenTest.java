@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.assertj.core.data.Offset;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -99,7 +100,7 @@ class GroupGoldenTest {
         expect(seen, c.getAsJsonObject("metrics"));
     }
 
-    private static org.assertj.core.data.Offset<Double> near(double expected) {
+    private static Offset<Double> near(double expected) {
         return within(CLOSE * Math.max(1, Math.abs(expected)));
     }
 
@@ -116,21 +117,12 @@ class GroupGoldenTest {
     static Stream<Arguments> gradients() throws IOException {
         return GroupGoldens.json("gradients.json").getAsJsonArray().asList().stream()
                 .map(JsonElement::getAsJsonObject)
-                .flatMap(
-                        run ->
-                                Stream.of(1, 2)
-                                        .flatMap(
-                                                batch ->
-                                                        Stream.of(true, false)
-                                                                .map(
-                                                                        kernels ->
-                                                                                Arguments.of(
-                                                                                        run.get(
-                                                                                                        "name")
-                                                                                                .getAsString(),
-                                                                                        batch,
-                                                                                        kernels,
-                                                                                        run))));
+                .flatMap(run -> Stream.of(1, 2).flatMap(batch -> bothWays(run, batch)));
+    }
+
+    private static Stream<Arguments> bothWays(JsonObject run, int batch) {
+        String name = run.get("name").getAsString();
+        return Stream.of(true, false).map(kernels -> Arguments.of(name, batch, kernels, run));
     }
 
     @ParameterizedTest(name = "{0}, {1} prompts at a time, by kernels {2}")
@@ -167,16 +159,7 @@ class GroupGoldenTest {
                     .parameters()
                     .forEach(
                             (parameter, value) -> {
-                                String key =
-                                        golden.names().stream()
-                                                .filter(n -> n.contains(parameter))
-                                                .findFirst()
-                                                .orElseThrow(
-                                                        () ->
-                                                                new AssertionError(
-                                                                        parameter
-                                                                                + " of "
-                                                                                + golden.names()));
+                                String key = keyOf(golden, parameter);
                                 compared[0]++;
                                 compare(
                                         key,
@@ -191,6 +174,13 @@ class GroupGoldenTest {
             LanguageModel language, List<Completion> completions, GroupConfig config) {
         return CompletionScores.of(
                 language, completions, config.generation().temperature(), 4, () -> {});
+    }
+
+    private static String keyOf(SafetensorsFile golden, String parameter) {
+        return golden.names().stream()
+                .filter(name -> name.contains(parameter))
+                .findFirst()
+                .orElseThrow(() -> new AssertionError(parameter + " of " + golden.names()));
     }
 
     private static float[] read(SafetensorsFile file, String key) {

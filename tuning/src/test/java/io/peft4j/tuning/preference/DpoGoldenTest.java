@@ -116,6 +116,8 @@ class DpoGoldenTest {
         EvaluationResult held = evaluations.get(0);
         assertThat(held.loss()).isCloseTo(last.get("eval_loss").getAsDouble(), within(1e-4));
         assertThat(held.metrics()).containsKeys(OVER_TOKENS.toArray(new String[0]));
+        assertThat(held.metrics().get("num_tokens"))
+                .isEqualTo(last.get("eval_num_tokens").getAsDouble());
         expectMetrics(last, "eval_", held.metrics(), 1e-4);
         try (SafetensorsFile golden =
                         SafetensorsFile.open(TestData.path("dpo/" + name + ".safetensors"));
