@@ -71,8 +71,7 @@ final class EvalRewardTest {
     void flagsOfAnswersNeedAReward(String flag) {
         CommandRun run = run((Object[]) flag.split(" "));
         assertThat(run.code()).isEqualTo(2);
-        assertThat(run.err())
-                .isEqualTo("peft4j: " + flag.split(" ")[0] + " needs --reward\n");
+        assertThat(run.err()).isEqualTo("peft4j: " + flag.split(" ")[0] + " needs --reward\n");
     }
 
     @Test
