@@ -63,7 +63,7 @@ def main():
     seen = set()
     held_out = problems(rng, 2 * len(CALCULATIONS), lambda i: CALCULATIONS[i // 2], seen)
     sft = problems(rng, 64, lambda i: rng.choice(CALCULATIONS), seen)
-    prompts = problems(rng, 512, lambda i: rng.choice(CALCULATIONS), seen)
+    prompts = problems(rng, 256, lambda i: rng.choice(CALCULATIONS), seen)
     write(target / "sums_heldout.jsonl", held_out, ["prompt", "answer"])
     write(target / "sums_sft.jsonl", sft, ["prompt", "completion"])
     write(target / "sums_prompts.jsonl", prompts, ["prompt", "answer"])
