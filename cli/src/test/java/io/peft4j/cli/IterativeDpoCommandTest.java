@@ -68,10 +68,9 @@ final class IterativeDpoCommandTest {
         try {
             return Files.writeString(
                     directory.resolve("Sum.java"),
-"""
+                    """
                     import io.peft4j.tuning.online.*;
                     import java.util.List;
-import java.util.stream.LongStream;
                     class Sum implements RewardFunction {
                         public double[] rewards(List<Completion> all) {
                             return all.stream()
