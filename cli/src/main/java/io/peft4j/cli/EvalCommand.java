@@ -44,7 +44,6 @@ final class EvalCommand implements Callable<Integer> {
     private static final List<String> OF_ANSWERS =
             List.of(
                     "--num-generations",
-                    "--seed",
                     "--max-new-tokens",
                     "--temperature",
                     "--top-k",

@@ -61,6 +61,8 @@ final class EmbeddedPipelineTest {
         JsonObject sft = stages.get(0).getAsJsonObject();
         assertThat(sft.get("held_out_reward_after").getAsDouble())
                 .isGreaterThan(sft.get("held_out_reward_before").getAsDouble());
+        JsonObject dpo = stages.get(4).getAsJsonObject();
+        assertThat(dpo.get("steps").getAsInt()).isBetween(1, 2); // one per iteration that had pairs
         assertThat(directory.resolve("out/dpo/adapter_model.safetensors")).isNotEmptyFile();
         assertThat(Files.readString(directory.resolve("out/report.html")))
                 .contains("Held-out reward after each stage", "grpo: reward");

@@ -67,7 +67,7 @@ final class EvalRewardTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"--num-generations 2", "--temperature 1", "--seed 3", "--top-k 4"})
+    @ValueSource(strings = {"--num-generations 2", "--temperature 1", "--top-k 4"})
     void flagsOfAnswersNeedAReward(String flag) {
         CommandRun run = run((Object[]) flag.split(" "));
         assertThat(run.code()).isEqualTo(2);

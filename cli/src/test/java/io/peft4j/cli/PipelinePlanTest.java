@@ -51,25 +51,25 @@ final class PipelinePlanTest {
                 .isEqualTo(
                         """
                         # evaluation of org/name
-                        ./peft4j eval --model org/name --dtype bfloat16 --data 'held out.jsonl'
+                        ./peft4j eval --model org/name --seed 7 --dtype bfloat16 --data 'held out.jsonl'
                         # sft
                         ./peft4j train --model org/name --rank 4 --seed 7 --dtype bfloat16 --data a.jsonl --output out/sft
                         # evaluation of sft
-                        ./peft4j eval --model org/name --dtype bfloat16 --data 'held out.jsonl' --adapter out/sft
+                        ./peft4j eval --model org/name --seed 7 --dtype bfloat16 --data 'held out.jsonl' --adapter out/sft
                         # prefer
                         ./peft4j dpo --model org/name --rank 8 --seed 7 --dtype bfloat16 --data b.jsonl --loss-type sigmoid,ipo --adapter out/sft --output out/prefer
                         # evaluation of prefer
-                        ./peft4j eval --model org/name --dtype bfloat16 --data 'held out.jsonl' --adapter out/prefer
+                        ./peft4j eval --model org/name --seed 7 --dtype bfloat16 --data 'held out.jsonl' --adapter out/prefer
                         # again
                         ./peft4j dpo --model org/name --rank 4 --seed 7 --dtype bfloat16 --data out/prefer/c.jsonl --adapter out/sft --output out/again
                         # evaluation of again
-                        ./peft4j eval --model org/name --dtype bfloat16 --data 'held out.jsonl' --adapter out/again
+                        ./peft4j eval --model org/name --seed 7 --dtype bfloat16 --data 'held out.jsonl' --adapter out/again
                         # fresh
                         ./peft4j train --model org/name --rank 4 --seed 7 --dtype bfloat16 --data a.jsonl --no-shuffle --output out/fresh
                         # evaluation of fresh
-                        ./peft4j eval --model org/name --dtype bfloat16 --data 'held out.jsonl' --adapter out/fresh
+                        ./peft4j eval --model org/name --seed 7 --dtype bfloat16 --data 'held out.jsonl' --adapter out/fresh
                         # last
-                        ./peft4j eval --model org/name --dtype bfloat16 --data d.jsonl --adapter out/fresh
+                        ./peft4j eval --model org/name --seed 7 --dtype bfloat16 --data d.jsonl --adapter out/fresh
                         """);
         assertThat(Path.of("out", "sft")).doesNotExist();
     }

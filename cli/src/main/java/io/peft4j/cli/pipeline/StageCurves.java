@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 
 /**
  * What a stage's {@code metrics.jsonl} tells by step.
@@ -53,11 +54,10 @@ record StageCurves(Map<String, List<Point>> byName) {
      */
     static StageCurves read(Path stage) throws IOException {
         Map<String, List<Point>> logged = new LinkedHashMap<>();
-        Path file = stage.resolve("metrics.jsonl");
-        if (Files.exists(file)) {
-            for (String line : Files.readAllLines(file)) {
-                parse(line).ifPresent(json -> add(json, logged));
-            }
+        int steps = read(stage, 0, logged);
+        // each iteration of iterative DPO logs beside its own checkpoints, from step 1 on
+        for (int i = 1; Files.isDirectory(stage.resolve("iteration-" + i)); i++) {
+            steps = read(stage.resolve("iteration-" + i), steps, logged);
         }
         Map<String, List<Point>> shown = new LinkedHashMap<>();
         for (String name : TITLES.keySet()) {
@@ -66,6 +66,24 @@ record StageCurves(Map<String, List<Point>> byName) {
             }
         }
         return new StageCurves(shown);
+    }
+
+    /** Reads a file whose steps come after others, and returns how many there are then. */
+    private static int read(Path directory, int before, Map<String, List<Point>> logged)
+            throws IOException {
+        Path file = directory.resolve("metrics.jsonl");
+        int last = before;
+        if (Files.exists(file)) {
+            for (String line : Files.readAllLines(file)) {
+                Optional<JsonObject> json = parse(line);
+                if (json.isPresent()) {
+                    int step = before + json.get().get("step").getAsInt();
+                    add(json.get(), step, logged);
+                    last = Math.max(last, step);
+                }
+            }
+        }
+        return last;
     }
 
     private static Optional<JsonObject> parse(String line) {
@@ -77,8 +95,7 @@ record StageCurves(Map<String, List<Point>> byName) {
         }
     }
 
-    private static void add(JsonObject json, Map<String, List<Point>> logged) {
-        int step = json.get("step").getAsInt();
+    private static void add(JsonObject json, int step, Map<String, List<Point>> logged) {
         for (Map.Entry<String, JsonElement> figure : json.entrySet()) {
             JsonElement value = figure.getValue();
             if (TITLES.containsKey(figure.getKey()) && !value.isJsonNull()) {
@@ -86,6 +103,14 @@ record StageCurves(Map<String, List<Point>> byName) {
                         .add(new Point(step, value.getAsDouble()));
             }
         }
+    }
+
+    /** The last training loss that was logged. */
+    OptionalDouble lastLoss() {
+        List<Point> losses = byName.getOrDefault("loss", List.of());
+        return losses.isEmpty()
+                ? OptionalDouble.empty()
+                : OptionalDouble.of(losses.get(losses.size() - 1).loss());
     }
 
     static String title(String name) {

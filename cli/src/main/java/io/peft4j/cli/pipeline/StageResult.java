@@ -1,5 +1,6 @@
 package io.peft4j.cli.pipeline;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import java.util.OptionalDouble;
@@ -26,13 +27,23 @@ record StageResult(
         return stage.command().equals("eval");
     }
 
+    /** Of iterative DPO: those of all iterations. */
     OptionalDouble steps() {
-        return number(printed, "steps");
+        return printed.get("iterations") instanceof JsonArray iterations
+                ? OptionalDouble.of(
+                        iterations.asList().stream()
+                                .mapToDouble(one -> one.getAsJsonObject().get("steps").getAsInt())
+                                .sum())
+                : number(printed, "steps");
     }
 
     /** The last step's. */
     OptionalDouble trainingLoss() {
-        return isEval() ? OptionalDouble.empty() : number(printed, "loss");
+        if (isEval()) {
+            return OptionalDouble.empty(); // what it prints is held out
+        }
+        OptionalDouble last = number(printed, "loss");
+        return last.isPresent() ? last : curves.lastLoss();
     }
 
     OptionalDouble heldOutLossBefore() {
