@@ -144,7 +144,7 @@ final class RejectionSampleCommandTest {
         }
         CommandRun run = run(flags.toArray());
         assertThat(run.code()).as(run.err()).isZero();
-        JsonObject judged = run.json().getAsJsonObject("rewards").getAsJsonObject("reward");
+        JsonObject judged = run.json().getAsJsonObject("rewards").getAsJsonObject("reward_model");
         assertThat(judged.get("weight").getAsDouble()).isEqualTo(-2);
         assertThat(-2 * judged.get("mean").getAsDouble())
                 .isCloseTo(run.json().get("mean_reward").getAsDouble(), within(1e-9));

@@ -7,6 +7,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
+import ai.djl.util.Preconditions;
 import io.peft4j.adapters.RowAdapters;
 import io.peft4j.safetensors.Dtype;
 import io.peft4j.safetensors.ShardedSafetensors;
@@ -425,12 +426,20 @@ public final class CausalLm implements AutoCloseable {
      * @param temperature what logits are divided by, above 0
      * @return log-probabilities, entropies and more, token by token
      * @throws InvalidTokensException as {@link #rowLosses}
+     * @throws IllegalArgumentException if the temperature is not above 0
      */
     public TokenScores tokenScores(NDArray ids, NDArray labels, double temperature) {
+        requireTemperature(temperature);
         try (NDManager step = manager.newSubManager()) {
             Labels targets = Labels.of(ids, labels, config.vocabularySize());
             return loss.scores(step, weights(step, false), ids, targets, temperature);
         }
+    }
+
+    private static void requireTemperature(double temperature) {
+        Preconditions.checkArgument(
+                temperature > 0 && Double.isFinite(temperature),
+                "expected a temperature above 0, found " + temperature);
     }
 
     /**
@@ -475,6 +484,7 @@ public final class CausalLm implements AutoCloseable {
             TokenObjective objective,
             double share) {
         requireTrainable();
+        requireTemperature(objective.temperature());
         try (NDManager step = manager.newSubManager()) {
             Labels targets = Labels.of(ids, labels, config.vocabularySize());
             ObjectiveFactors factors = new ObjectiveFactors(targets, objective);

@@ -185,6 +185,25 @@ class TokenObjectiveTest {
     }
 
     @ParameterizedTest
+    @ValueSource(doubles = {0, -1, Double.NaN, Double.POSITIVE_INFINITY})
+    void aTemperatureThatIsNoneIsRefused(double temperature) {
+        try (CausalLm model = TinyModels.model("llama");
+                AdaptedModel adapted = TinyAdapters.attach(model, "lora", 0, "all-linear");
+                NDManager scope = NDManager.newBaseManager()) {
+            NDArray ids = TinyModels.ids(scope);
+            NDArray labels = TinyModels.labels(scope, ids, null);
+            Tempered objective = new Tempered(temperature);
+            assertThatThrownBy(() -> model.backward(ids, null, labels, objective, 1))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("expected a temperature above 0, found " + temperature);
+            assertThatThrownBy(() -> model.tokenScores(ids, labels, temperature))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("expected a temperature above 0, found " + temperature);
+            assertThat(adapted.names()).hasSize(1);
+        }
+    }
+
+    @ParameterizedTest
     @CsvSource({"true, 1", "false, 1", "true, 0.7", "false, 0.7", "true, 2.5"})
     void scoresAreThoseOfTheLogits(boolean byKernels, double temperature) {
         try (CausalLm model = TinyModels.model("openelm");

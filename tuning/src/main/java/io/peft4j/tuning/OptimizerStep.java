@@ -159,7 +159,9 @@ final class OptimizerStep implements AutoCloseable {
     private void accumulate(Place place, TrainingTask.Update update) {
         int rows = update.rows();
         for (int first = 0; first < rows; first += config.batchSize()) {
-            beforeBatch.run();
+            if (place.update() == 0) { // later the parameters have moved, and no state is kept
+                beforeBatch.run();
+            }
             TorchRuntime.seed(place.seed(config.seed(), first));
             update.backward(first, Math.min(first + config.batchSize(), rows));
         }

@@ -33,7 +33,8 @@ public final class TaskTrainer {
      *     be had
      * @throws TrainingDivergedException if loss or gradient is not finite; checkpoints stay
      * @throws TrainingInterruptedException if the thread is interrupted: after the micro-batch at
-     *     hand, a checkpoint of the last full step is written
+     *     hand, a checkpoint of the last full step is written; a step of several updates is done to
+     *     its end once the first has moved the parameters
      * @throws ResumeMismatchException if settings or data are not those of the run to resume
      * @throws IOException if a file cannot be read or written, or if the output has checkpoints and
      *     the config does not resume

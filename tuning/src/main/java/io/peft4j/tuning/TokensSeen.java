@@ -74,7 +74,10 @@ public final class TokensSeen {
         Path path = directory.resolve(file);
         try {
             before = StrictJson.read(path, 1 << 10, 2).getAsJsonObject().get(METRIC).getAsLong();
-        } catch (IllegalStateException | NullPointerException | NumberFormatException e) {
+        } catch (IllegalStateException
+                | UnsupportedOperationException
+                | NullPointerException
+                | NumberFormatException e) {
             throw new IOException(path + ": expected the number " + METRIC, e);
         }
     }

@@ -43,7 +43,7 @@ public final class AnswerSampling {
         Preconditions.checkArgument(
                 numGenerations > 0,
                 "expected one answer to each prompt at least, found " + numGenerations);
-        Preconditions.checkArgument(!rewards.isEmpty(), "expected one reward at least");
+        Reward.requireDistinct(rewards);
         this.sampler = sampler;
         this.rewards = List.copyOf(rewards);
         this.numGenerations = numGenerations;
@@ -109,6 +109,8 @@ public final class AnswerSampling {
             throw new FileAlreadyExistsException(
                     file.toString(), null, "expected no unfinished sampling; resume or delete it");
         }
+        sampler.requireRoom(prompts);
+        Reward.requireJudgeable(rewards, prompts);
         int group = Math.max(1, sampler.batchSize() / numGenerations);
         try (AnswerJournal journal =
                 Files.exists(file)
@@ -122,6 +124,13 @@ public final class AnswerSampling {
                 observer.onProgress(journal.prompts(), prompts.size());
             }
         }
+        endIfInterrupted(prompts.size(), prompts.size()); // or files that come next were closed
+    }
+
+    private static void endIfInterrupted(int done, int total) {
+        if (Thread.currentThread().isInterrupted()) {
+            throw new SamplingInterruptedException(done, total);
+        }
     }
 
     private List<List<SampledAnswer>> answers(List<Prompt> prompts, int first, int total) {
@@ -130,11 +139,7 @@ public final class AnswerSampling {
                         prompts,
                         numGenerations,
                         seed + (long) first * numGenerations,
-                        () -> {
-                            if (Thread.currentThread().isInterrupted()) {
-                                throw new SamplingInterruptedException(first, total);
-                            }
-                        });
+                        () -> endIfInterrupted(first, total));
         List<double[]> judged = rewards.stream().map(reward -> reward.of(completions)).toList();
         List<List<SampledAnswer>> answers = new ArrayList<>();
         for (int from = 0; from < completions.size(); from += numGenerations) {

@@ -20,6 +20,7 @@ public final class CompletionSampler {
     private final TextGenerator generator;
     private final GenerationConfig config;
     private final int batchSize;
+    private final int context;
 
     /**
      * Makes a sampler.
@@ -39,6 +40,7 @@ public final class CompletionSampler {
                         ? config.toBuilder().optEosIds(generator.eosIds()).build()
                         : config;
         this.batchSize = batchSize;
+        context = model.config().contextLength();
     }
 
     /**
@@ -111,6 +113,24 @@ public final class CompletionSampler {
             }
         }
         return completions;
+    }
+
+    /** Refuses prompts whose answers may not fit the model's context. */
+    void requireRoom(List<Prompt> prompts) {
+        for (int i = 0; i < prompts.size(); i++) {
+            int length = prompts.get(i).ids().length;
+            Preconditions.checkArgument(
+                    (long) length + config.maxNewTokens() <= context,
+                    "expected at most "
+                            + context
+                            + " tokens of a prompt and its answer, the model's context, found "
+                            + length
+                            + " in prompt "
+                            + (i + 1)
+                            + " and "
+                            + config.maxNewTokens()
+                            + " for the answer");
+        }
     }
 
     private static Completion completion(Prompt prompt, GeneratedText text) {

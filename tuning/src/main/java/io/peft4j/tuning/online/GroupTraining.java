@@ -40,8 +40,8 @@ record GroupTraining(
             TrainingObserver... observers)
             throws IOException {
         Preconditions.checkArgument(!train.isEmpty(), "expected one prompt at least, found none");
-        requireRoom(model, train, group.generation());
-        requireRoom(model, heldOut, group.evalGeneration());
+        rollouts(group.generation()).build().requireAnswerable(train);
+        rollouts(group.evalGeneration()).build().requireAnswerable(heldOut);
         if (group.beta() == 0) {
             return run(policy, train, heldOut, null, output, observers);
         }
@@ -84,24 +84,5 @@ record GroupTraining(
                 .setRewards(rewards)
                 .optBatchSize(together)
                 .optSeed(config.seed());
-    }
-
-    /** Refuses prompts whose answers may not fit the model's context. */
-    static void requireRoom(CausalLm model, List<Prompt> prompts, GenerationConfig generation) {
-        int context = model.config().contextLength();
-        for (int i = 0; i < prompts.size(); i++) {
-            int length = prompts.get(i).ids().length;
-            Preconditions.checkArgument(
-                    (long) length + generation.maxNewTokens() <= context,
-                    "expected at most "
-                            + context
-                            + " tokens of a prompt and its answer, the model's context, found "
-                            + length
-                            + " in prompt "
-                            + (i + 1)
-                            + " and "
-                            + generation.maxNewTokens()
-                            + " for the answer");
-        }
     }
 }

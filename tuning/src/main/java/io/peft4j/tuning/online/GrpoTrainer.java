@@ -45,7 +45,7 @@ public final class GrpoTrainer {
      * @return how it ended; its losses of held-out prompts are mean rewards with the sign turned
      * @throws IllegalArgumentException if a prompt with its answer does not fit the model's context
      * @throws IllegalStateException if the model has another adapter named {@code reference}
-     * @throws RewardException if a reward is not a finite number
+     * @throws RewardException if a reward is not a finite number, or a judge refuses a prompt
      * @throws IOException and others, as {@link TaskTrainer#train}
      */
     public static TrainingResult train(

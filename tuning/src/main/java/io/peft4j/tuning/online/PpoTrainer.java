@@ -2,6 +2,7 @@ package io.peft4j.tuning.online;
 
 import ai.djl.util.Preconditions;
 import io.peft4j.adapters.AdaptedModel;
+import io.peft4j.adapters.Adapter;
 import io.peft4j.models.CausalLm;
 import io.peft4j.models.GenerationConfig;
 import io.peft4j.models.Tokenizer;
@@ -60,8 +61,8 @@ public final class PpoTrainer {
      * @return how it ended
      * @throws IllegalArgumentException if a prompt with its answer does not fit the model's context
      * @throws IllegalStateException if the model has no adapter named {@code value}, see {@link
-     *     ValueAdapter}, or has one named {@code reference}
-     * @throws RewardException if a reward is not a finite number
+     *     ValueAdapter}, or has one named {@code reference}, or if {@code value} is what is active
+     * @throws RewardException if a reward is not a finite number, or a judge refuses a prompt
      * @throws IOException and others, as {@link TaskTrainer#train}
      */
     public static TrainingResult train(
@@ -77,19 +78,19 @@ public final class PpoTrainer {
             TrainingObserver... observers)
             throws IOException {
         Preconditions.checkArgument(!train.isEmpty(), "expected one prompt at least, found none");
-        GroupTraining.requireRoom(model, train, ppo.generation());
-        GroupTraining.requireRoom(model, heldOut, ppo.evalGeneration());
+        RolloutSampler.Builder rollouts =
+                rollouts(model, tokenizer, rewards, ppo, ppo.generation(), config);
+        RolloutSampler others =
+                rollouts(model, tokenizer, rewards, ppo, ppo.evalGeneration(), config).build();
+        rollouts.build().requireAnswerable(train);
+        others.requireAnswerable(heldOut);
         AdaptedModel adapted = policy.model();
         requireValue(adapted);
+        requireOther(policy.adapter());
         try (Reference reference = Reference.of(adapted, ppo.sync())) {
             reference.announce(observers);
             RolloutSampler sampler =
-                    rollouts(model, tokenizer, rewards, ppo, ppo.generation(), config)
-                            .optScorePolicy(true)
-                            .optReference(reference.role())
-                            .build();
-            RolloutSampler others =
-                    rollouts(model, tokenizer, rewards, ppo, ppo.evalGeneration(), config).build();
+                    rollouts.optScorePolicy(true).optReference(reference.role()).build();
             PpoTask task =
                     new PpoTask(
                             train,
@@ -140,6 +141,15 @@ public final class PpoTrainer {
                             + "\" beside the policy, found "
                             + adapted.names()
                             + "; add it with ValueAdapter");
+        }
+    }
+
+    private static void requireOther(Adapter policy) {
+        if (policy.name().equals(ValueAdapter.NAME)) {
+            throw new IllegalStateException(
+                    "expected another active adapter than \""
+                            + ValueAdapter.NAME
+                            + "\", the value function: activate the policy");
         }
     }
 }

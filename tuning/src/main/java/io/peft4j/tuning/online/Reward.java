@@ -29,6 +29,23 @@ public record Reward(String name, RewardFunction function, double weight) {
         this(name, function, 1);
     }
 
+    /** Requires one reward at least, each of a name of its own. */
+    static void requireDistinct(List<Reward> rewards) {
+        Preconditions.checkArgument(!rewards.isEmpty(), "expected one reward at least");
+        long names = rewards.stream().map(Reward::name).distinct().count();
+        Preconditions.checkArgument(
+                names == rewards.size(),
+                "expected rewards of different names, found "
+                        + rewards.stream().map(Reward::name).toList());
+    }
+
+    /** Refuses prompts whose answers one could not judge, see {@link RewardFunction#check}. */
+    static void requireJudgeable(List<Reward> rewards, List<Prompt> prompts) {
+        for (Reward reward : rewards) {
+            prompts.forEach(reward.function()::check);
+        }
+    }
+
     /**
      * Judges some answers, by this judge alone and without its weight.
      *

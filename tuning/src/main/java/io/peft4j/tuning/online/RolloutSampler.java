@@ -67,6 +67,12 @@ public final class RolloutSampler {
                 metrics);
     }
 
+    /** Refuses prompts that have no room for an answer, or whose answers could not be judged. */
+    void requireAnswerable(List<Prompt> prompts) {
+        sampler.requireRoom(prompts);
+        Reward.requireJudgeable(rewards, prompts);
+    }
+
     /** Sums all judges' rewards, each times its weight, and tells of them. */
     private double[] rewards(List<Completion> completions, Map<String, Double> metrics) {
         double[] sums = new double[completions.size()];
@@ -247,12 +253,7 @@ public final class RolloutSampler {
          */
         public RolloutSampler build() {
             Preconditions.checkArgument(sampler != null, "expected a sampler, found none");
-            Preconditions.checkArgument(!rewards.isEmpty(), "expected one reward at least");
-            long names = rewards.stream().map(Reward::name).distinct().count();
-            Preconditions.checkArgument(
-                    names == rewards.size(),
-                    "expected rewards of different names, found "
-                            + rewards.stream().map(Reward::name).toList());
+            Reward.requireDistinct(rewards);
             Preconditions.checkArgument(
                     each > 0 && batchSize > 0,
                     "expected one answer to a prompt and in a batch at least, found "

@@ -9,6 +9,7 @@ import io.peft4j.models.Tokenizer;
 import io.peft4j.text.StrictJson;
 import io.peft4j.tuning.AdapterFingerprint;
 import io.peft4j.tuning.AdapterTrainable;
+import io.peft4j.tuning.Interruptions;
 import io.peft4j.tuning.LanguageModel;
 import io.peft4j.tuning.Reference;
 import io.peft4j.tuning.ResumeMismatchException;
@@ -120,7 +121,7 @@ public final class IterativeDpo {
                 all.add(figures);
             }
         }
-        policy.export(output);
+        Interruptions.hold(() -> policy.export(output));
         return all;
     }
 
@@ -211,7 +212,7 @@ public final class IterativeDpo {
         private int learn(Path data, List<TrainingObserver> observers, int pairs)
                 throws IOException {
             if (pairs == 0) {
-                policy.export(directory);
+                Interruptions.hold(() -> policy.export(directory));
                 return 0;
             }
             List<PreferencePair> read =
@@ -260,7 +261,7 @@ public final class IterativeDpo {
             settings.forEach(values::addProperty);
             JsonObject json = figures.json();
             json.add(SETTINGS, values);
-            AtomicFiles.writeString(file, PRETTY.toJson(json) + "\n");
+            Interruptions.hold(() -> AtomicFiles.writeString(file, PRETTY.toJson(json) + "\n"));
         }
     }
 }

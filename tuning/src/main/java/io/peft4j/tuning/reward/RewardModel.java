@@ -7,6 +7,7 @@ import io.peft4j.adapters.AdapterConfigException;
 import io.peft4j.adapters.AdapterScope;
 import io.peft4j.models.CausalLm;
 import io.peft4j.models.HeadScores;
+import io.peft4j.tuning.AdapterFingerprint;
 import io.peft4j.tuning.Batch;
 import io.peft4j.tuning.Example;
 import io.peft4j.tuning.LanguageModel;
@@ -17,6 +18,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
@@ -78,6 +80,14 @@ public final class RewardModel implements RewardFunction {
             adapted.activate();
         }
         return new RewardModel(LanguageModel.of(model), Role.adapter(adapted, name), batchSize);
+    }
+
+    /** Tells the hashes of its adapters. */
+    @Override
+    public String settings() {
+        return role.adapters().stream()
+                .map(name -> AdapterFingerprint.of(role.model().adapter(name)))
+                .collect(Collectors.joining(" "));
     }
 
     @Override

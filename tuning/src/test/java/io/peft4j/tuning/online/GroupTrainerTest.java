@@ -489,6 +489,17 @@ class GroupTrainerTest {
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("the model's context, found")
                     .hasMessageContaining("in prompt 1 and 100000 for the answer");
+            assertThatThrownBy(
+                            () ->
+                                    train(
+                                            model,
+                                            grpo().build(),
+                                            List.of(new Reward("answer", new FinalAnswer())),
+                                            config().build(),
+                                            directory))
+                    .isInstanceOf(RewardException.class)
+                    .hasMessageContaining("expected \"answer\" or \"completion\"");
+            assertThat(directory).as("nothing was begun").isEmptyDirectory();
         }
         assertThatThrownBy(() -> grpo().optNumGenerations(1).build())
                 .hasMessageContaining("expected two answers to a prompt at least");

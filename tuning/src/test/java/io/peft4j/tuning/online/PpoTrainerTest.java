@@ -414,6 +414,23 @@ class PpoTrainerTest {
     }
 
     @Test
+    void theValueFunctionIsNoPolicy() throws IOException {
+        try (OnlineModel model = withValue("lora")) {
+            model.adapted().activate(ValueAdapter.NAME);
+            assertThatThrownBy(
+                            () ->
+                                    train(
+                                            model,
+                                            ppo().build(),
+                                            config().build(),
+                                            directory,
+                                            step -> {}))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("expected another active adapter than \"value\"");
+        }
+    }
+
+    @Test
     void anEpochTakesEveryAnswerOnceInPartsOfLikeSizes() {
         List<int[]> parts = MiniBatches.of(new int[] {4, 2, 0, 1, 3}, 2);
         assertThat(parts).hasSize(2);

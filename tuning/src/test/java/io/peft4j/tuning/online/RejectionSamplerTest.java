@@ -289,6 +289,63 @@ class RejectionSamplerTest {
         assertThat(output).hasBinaryContent(bytes);
     }
 
+    /** What comes next writes files, whose channels an interrupt would close. */
+    @Test
+    void anInterruptInTheLastBatchIsToldAsOne() throws IOException {
+        int[] judged = new int[1];
+        Reward interrupting =
+                new Reward(
+                        "interrupting",
+                        answers -> {
+                            judged[0] += answers.size();
+                            if (judged[0] == prompts.size() * EACH) {
+                                Thread.currentThread().interrupt();
+                            }
+                            return new double[answers.size()];
+                        });
+        RejectionSampler sampler =
+                new RejectionSampler(sampler(1), List.of(interrupting), config().build());
+        assertThatThrownBy(() -> sampler.run(prompts, output, MODEL, false, QUIET))
+                .isInstanceOf(SamplingInterruptedException.class)
+                .hasMessageContaining("interrupted after 5 of 5 prompts");
+        assertThat(Thread.interrupted()).isTrue();
+        assertThat(sampler.run(prompts, output, MODEL, true, QUIET).accepted()).isEqualTo(5);
+        assertThat(judged[0]).as("nothing is sampled again").isEqualTo(prompts.size() * EACH);
+    }
+
+    @Test
+    void promptsThatCannotBeJudgedOrAnsweredAreRefusedBeforeAnythingIsSampled() {
+        RejectionSampler judged =
+                new RejectionSampler(
+                        sampler(1),
+                        List.of(new Reward("final_answer", new FinalAnswer())),
+                        config().build());
+        assertThatThrownBy(() -> judged.run(prompts, output, MODEL, false, QUIET))
+                .isInstanceOf(RewardException.class)
+                .hasMessageContaining("in a row that has the keys [prompt]");
+        assertThat(RejectionSampler.partial(output)).doesNotExist();
+        int context = model.model().config().contextLength();
+        List<Prompt> last = new ArrayList<>(prompts);
+        last.add(new Prompt(new long[context - 4], "long", new JsonObject()));
+        assertThatThrownBy(
+                        () ->
+                                new RejectionSampler(
+                                                sampler(1), OnlineModel.REWARDS, config().build())
+                                        .run(last, output, MODEL, false, QUIET))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("in prompt 6 and 5 for the answer");
+        assertThat(RejectionSampler.partial(output)).doesNotExist();
+    }
+
+    @Test
+    void judgesOfOneNameAreRefused() {
+        List<Reward> twice =
+                List.of(OnlineModel.REWARDS.get(0), new Reward("letters", new ExactMatch(), 2));
+        assertThatThrownBy(() -> new RejectionSampler(sampler(1), twice, config().build()))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("expected rewards of different names, found");
+    }
+
     @Test
     void aFinishedRunIsNotSampledAgain() throws IOException {
         RejectionReport report = run(config().build(), false, QUIET);

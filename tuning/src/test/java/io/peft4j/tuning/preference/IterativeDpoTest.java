@@ -323,6 +323,9 @@ class IterativeDpoTest {
             if (iteration == 2 && step.step() == 2 && where.equals("training")) {
                 Thread.currentThread().interrupt();
             }
+            if (iteration == 2 && step.step() == 4 && where.equals("last step")) {
+                Thread.currentThread().interrupt();
+            }
             if (iteration == 2 && step.step() == 3 && where.equals("checkpoints")) {
                 throw new IllegalStateException("killed");
             }
@@ -345,7 +348,15 @@ class IterativeDpoTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"sampling", "pairs", "training", "checkpoints", "figures", "iterations"})
+            strings = {
+                "sampling",
+                "pairs",
+                "training",
+                "last step",
+                "checkpoints",
+                "figures",
+                "iterations"
+            })
     void aRunThatEndedInItsSecondIterationGoesOnThere(String where) throws IOException {
         IterativeDpoConfig config = config().optIterations(3).build();
         TrainingConfig training =
@@ -359,7 +370,7 @@ class IterativeDpoTest {
                         TrainingInterruptedException.class,
                         IllegalStateException.class);
         assertThat(Thread.interrupted())
-                .isEqualTo(where.equals("sampling") || where.equals("training"));
+                .isEqualTo(List.of("sampling", "training", "last step").contains(where));
         List<Integer> sampled = new ArrayList<>();
         List<IterationFigures> figures =
                 run(
@@ -375,7 +386,7 @@ class IterativeDpoTest {
         assertThat(sampled)
                 .containsExactlyElementsOf(
                         switch (where) {
-                            case "iterations" -> List.of(30, 32, 34, 35);
+                            case "iterations", "last step" -> List.of(30, 32, 34, 35);
                             case "sampling" -> List.of(24, 25, 30, 32, 34, 35);
                             default -> List.of(25, 30, 32, 34, 35);
                         });

@@ -74,6 +74,27 @@ class RewardModelTest {
         }
     }
 
+    /** A resumed run compares them. */
+    @Test
+    void settingsTellRewardModelsApart() throws IOException {
+        try (CausalLm model = llama();
+                AdaptedModel adapted = policy(model)) {
+            List<String> settings = new ArrayList<>();
+            for (String name : List.of("score_lora", "score_dora", "score_lora")) {
+                RewardModel reward =
+                        RewardModel.open(
+                                model,
+                                adapted,
+                                "reward" + settings.size(),
+                                RewardGoldens.start(name),
+                                1);
+                settings.add(reward.settings());
+            }
+            assertThat(settings.get(0)).isNotEqualTo(settings.get(1)).hasSize(64);
+            assertThat(settings.get(2)).isEqualTo(settings.get(0));
+        }
+    }
+
     @Test
     void whatIsActiveStaysSo() throws IOException {
         try (CausalLm model = llama();
