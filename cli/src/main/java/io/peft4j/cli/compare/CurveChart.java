@@ -42,7 +42,8 @@ public final class CurveChart {
         lastStep = Math.max(1, points.stream().mapToDouble(BandPoint::step).max().orElse(1));
         double low = points.stream().mapToDouble(p -> p.losses().lowest()).min().orElse(0);
         double high = points.stream().mapToDouble(p -> p.losses().highest()).max().orElse(1);
-        double margin = Math.max(1e-6, 0.05 * (high - low));
+        double range = high > low ? high - low : Math.abs(low); // of a level line its height
+        double margin = Math.max(1e-6, 0.05 * (range > 0 ? range : 1));
         lowest = low - margin;
         highest = high + margin;
         losses = Ticks.of(lowest, highest, MOST_TICKS);

@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * What a stage's {@code metrics.jsonl} tells by step.
@@ -61,11 +62,17 @@ record StageCurves(Map<String, List<Point>> byName) {
         }
         Map<String, List<Point>> shown = new LinkedHashMap<>();
         for (String name : TITLES.keySet()) {
-            if (logged.containsKey(name)) {
+            if (logged.containsKey(name) && !isToldOtherwise(name, logged.keySet())) {
                 shown.put(name, logged.get(name));
             }
         }
         return new StageCurves(shown);
+    }
+
+    /** PPO logs the mean reward by two names, and held-out rewards with the sign turned too. */
+    private static boolean isToldOtherwise(String name, Set<String> logged) {
+        return (name.equals("objective/scores") && logged.contains("reward"))
+                || (name.equals("eval_loss") && logged.contains("eval_reward"));
     }
 
     private static Optional<JsonObject> parse(String line) {

@@ -18,6 +18,12 @@ final class CurveChartTest {
         assertThat(endOf("0.02", 0.001, 0.043)).isEqualTo(56);
     }
 
+    @Test
+    void theAxisOfALevelLineHasFewDigits() {
+        assertThat(endOf("0.02", 0, 0)).isPositive();
+        assertThat(endOf("0.98", 0.992, 0.992)).isPositive();
+    }
+
     private static double endOf(String label, double first, double last) {
         List<Point> points = List.of(new Point(1, first), new Point(9, last));
         String svg = CurveChart.of("a", "loss", List.of(Curve.of("loss", points)));
