@@ -57,6 +57,7 @@ public final class ModelCard {
                     new Fact("epochs", "epochs"),
                     new Fact("loss", "training loss of the last step"),
                     new Fact("held_out_loss", "held-out loss"),
+                    new Fact("held_out_reward", "held-out reward"),
                     new Fact("seconds", "seconds in optimizer steps"));
 
     private static final List<Fact> DATA =

@@ -87,6 +87,7 @@ class ModelCardTest {
                         "created", "2026-01-31T12:00:00Z",
                         "training.steps", "60",
                         "training.held_out_loss", "1.5",
+                        "training.held_out_reward", "0.875",
                         "training.learning_rate", "0.005",
                         "training.data_rows", "312",
                         "training.data_file", "rows.jsonl",
@@ -97,7 +98,8 @@ class ModelCardTest {
                         "[`apple/OpenELM-270M`](https://huggingface.co/apple/OpenELM-270M)",
                         "| `r` | `8` |\n| `target_modules` | `qkv_proj, out_proj` |\n"
                                 + "| `use_dora` | `true` |\n\n",
-                        "| optimizer steps | `60` |\n| held-out loss | `1.5` |\n",
+                        "| optimizer steps | `60` |\n| held-out loss | `1.5` |\n"
+                                + "| held-out reward | `0.875` |\n",
                         "| file | `rows.jsonl` |\n| rows | `312` |\n",
                         "## Training settings\n\n| | |\n|---|---|\n| `learning_rate` | `0.005` |\n",
                         "| `created` | `2026-01-31T12:00:00Z` |\n| `team.name` | `search` |\n")

@@ -26,10 +26,12 @@ final class AdapterFacts {
                         : config(facts, Adapters.readConfig(directory));
         for (String key :
                 new String[] {
+                    "task_type",
                     "target_modules",
                     "target_parameters",
                     "exclude_modules",
                     "feedforward_modules",
+                    "modules_to_save",
                     "layers_to_transform",
                     "layers_pattern",
                     "rank_pattern",

@@ -63,6 +63,10 @@ final class AdapterOptions {
         scoreHead = true;
     }
 
+    boolean hasScoreHead() {
+        return scoreHead;
+    }
+
     /** Checks the values that need no model. */
     void check() {
         if (alpha != null && !Double.isFinite(alpha)) {

@@ -140,7 +140,9 @@ final class HyperParameters {
             names = "--max-length",
             paramLabel = "N",
             defaultValue = "1024",
-            description = "Cuts training rows to N tokens (default: ${DEFAULT-VALUE}).")
+            description =
+                    "Cuts training rows to N tokens; what is longer is left out by reward, a pair,"
+                            + " and by ppo, a prompt (default: ${DEFAULT-VALUE}).")
     private int maxLength;
 
     @Option(

@@ -77,7 +77,7 @@ final class IterationOptions {
             requireAbsent("--num-generations", numGenerations != null);
             requireAbsent("--generation-batch-size", generationBatchSize != null);
             requireAbsent("--keep-first-reference", keepFirstReference);
-            requireAbsent("--reward and --reward-adapter", rewards.areGiven());
+            requireAbsent("--reward or --reward-adapter", rewards.areGiven());
             return;
         }
         Checks.file("--prompts", prompts);

@@ -65,6 +65,9 @@ final class LoadedModel implements AutoCloseable {
             throws IOException {
         Path directory = base.fetchModel(err);
         Path adapterDirectory = adapter == null ? null : adapter.fetchAdapter(err);
+        if (adapterDirectory != null) {
+            RewardAdapters.refuse(adapterDirectory);
+        }
         CausalLm model =
                 CausalLm.load(
                         directory, place.device(), dtype.apply(CausalLm.storedDtype(directory)));

@@ -100,6 +100,9 @@ final class MethodOptions {
         }
         Path directory = initAdapter.fetchAdapter(err);
         initDirectory = directory;
+        if (!adapter.hasScoreHead()) {
+            RewardAdapters.refuse(directory);
+        }
         AdapterConfig config = readAgreed(directory, initAdapter.name(), block);
         AdaptedModel adapted = Adapters.attach(block, config, training.seed());
         try {

@@ -41,12 +41,16 @@ final class RunOptions {
     @Option(
             names = "--patience",
             paramLabel = "N",
-            description = "Stops after N evaluations without a smaller held-out loss.")
+            description =
+                    "Stops after N evaluations without a smaller held-out loss or, of ppo, a"
+                            + " larger held-out reward.")
     private @Nullable Integer patience;
 
     @Option(
             names = "--load-best",
-            description = "Ends with the checkpoint of the smallest held-out loss.")
+            description =
+                    "Ends with the checkpoint of the smallest held-out loss or, of ppo, the largest"
+                            + " held-out reward.")
     private boolean loadBest;
 
     @Option(names = "--resume", description = "Goes on from the newest checkpoint in --output.")
@@ -126,6 +130,7 @@ final class RunOptions {
         object.addProperty(
                 "eval_loss",
                 result.heldOutLoss().isPresent() ? result.heldOutLoss().getAsDouble() : null);
+        result.heldOutReward().ifPresent(reward -> object.addProperty("eval_reward", reward));
         object.addProperty("stopped_early", result.stoppedEarly());
         object.addProperty("tokens_per_second", result.tokensPerSecond());
         return object;
@@ -141,14 +146,21 @@ final class RunOptions {
                                 text.append(
                                         String.format(
                                                 Locale.ROOT, ", last training loss %.4f", loss)));
-        result.heldOutLoss()
-                .ifPresent(
-                        loss ->
-                                text.append(
-                                        String.format(Locale.ROOT, ", held-out loss %.4f", loss)));
+        text.append(heldOut(result));
         if (result.stoppedEarly()) {
             text.append(", stopped early");
         }
         return text.append('\n').toString();
+    }
+
+    private static String heldOut(TrainingResult result) {
+        if (result.heldOutReward().isPresent()) {
+            double reward = result.heldOutReward().getAsDouble();
+            return String.format(Locale.ROOT, ", held-out reward %.4f", reward);
+        }
+        return result.heldOutLoss().isEmpty()
+                ? ""
+                : String.format(
+                        Locale.ROOT, ", held-out loss %.4f", result.heldOutLoss().getAsDouble());
     }
 }

@@ -167,13 +167,15 @@ final class TrainingProgress implements TrainingObserver, AutoCloseable {
 
     @Override
     public void onEvaluation(int step, EvaluationResult result, boolean best) {
+        Double reward = result.metrics().get("reward");
         say(
                 String.format(
                         Locale.ROOT,
-                        "step %d/%d  held-out loss %.4f%s",
+                        "step %d/%d  held-out %s %.4f%s",
                         step,
                         total,
-                        result.loss(),
+                        reward == null ? "loss" : "reward",
+                        reward == null ? result.loss() : reward,
                         best ? "  (best)" : ""));
     }
 

@@ -184,7 +184,7 @@ final class IterativeDpoCommandTest {
                     --iterations 2                    | --iterations needs --prompts
                     --num-generations 2               | --num-generations needs --prompts
                     --keep-first-reference            | --keep-first-reference needs --prompts
-                    --reward exact_match              | --reward and --reward-adapter needs --prompts
+                    --reward exact_match              | --reward or --reward-adapter needs --prompts
                     --prompts x.jsonl                 | --prompts: no such file: x.jsonl
                     --prompts P                       | Missing required option: '--reward=NAME[=WEIGHT]'
                     --prompts P --reward exact_match --temperature 0 | --prompts needs a --temperature above 0

@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -78,7 +79,19 @@ final class PpoCommandTest {
         assertThat(held.get("eval_reward").getAsDouble())
                 .isCloseTo(-held.get("eval_loss").getAsDouble(), within(1e-12));
         assertThat(run.json().get("eval_loss")).isEqualTo(held.get("eval_loss"));
+        assertThat(run.json().get("eval_reward").getAsDouble())
+                .isCloseTo(held.get("eval_reward").getAsDouble(), within(1e-12));
+        assertThat(run.err())
+                .contains(
+                        String.format(
+                                Locale.ROOT,
+                                "step 3/3  held-out reward %.4f",
+                                held.get("eval_reward").getAsDouble()))
+                .doesNotContain("held-out loss");
         Provenance provenance = Provenance.read(output).orElseThrow();
+        assertThat(provenance.get("training.held_out_reward"))
+                .contains(run.json().get("eval_reward").getAsString());
+        assertThat(provenance.get("training.held_out_loss")).isEmpty();
         assertThat(provenance.get("training.kind")).contains(algorithm);
         assertThat(provenance.get("training.num_generations")).contains(String.valueOf(answers));
         assertThat(provenance.get("training.data_file")).contains("prompts.jsonl");

@@ -163,6 +163,32 @@ final class RewardCommandTest {
     }
 
     @Test
+    void whatJudgesIsToldByInspectAndRefusedWhereTextIsWritten() throws IOException {
+        Path judge = directory.resolve("judge");
+        assertThat(run(judge, "--rank", 4, "--max-steps", 1).code()).isZero();
+        JsonObject facts = CommandRun.of("inspect", judge, "--json").json();
+        assertThat(facts.get("task_type").getAsString()).isEqualTo("SEQ_CLS");
+        assertThat(facts.get("modules_to_save").toString()).isEqualTo("[\"score\"]");
+        Path rows = GoldenRows.write(directory.resolve("rows.jsonl"));
+        List<Object> use = List.of("--model", MODEL, "--tokenizer", TOKENIZER, "--adapter", judge);
+        Path output = directory.resolve("out");
+        for (List<Object> command :
+                List.<List<Object>>of(
+                        List.of("generate", "--prompt", "a", "--max-new-tokens", 1),
+                        List.of("merge", "--output", output),
+                        List.of("train", "--data", rows, "--output", output))) {
+            List<Object> args = new ArrayList<>(command);
+            args.addAll(1, use);
+            CommandRun refused = CommandRun.of(args.toArray());
+            assertThat(refused.code()).as(refused.err()).isEqualTo(2);
+            assertThat(refused.err().lines()).hasSize(1);
+            assertThat(refused.err())
+                    .contains(judge + ": expected an adapter that writes text, found a reward");
+            assertThat(output).doesNotExist();
+        }
+    }
+
+    @Test
     void pairsThatAreTooLongAreLeftOutAndCounted() {
         CommandRun run =
                 run(directory.resolve("out"), "--rank", 2, "--max-steps", 1, "--max-length", 16);

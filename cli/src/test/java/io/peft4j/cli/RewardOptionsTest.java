@@ -180,7 +180,8 @@ final class RewardOptionsTest {
         RewardOptions options = parse("final_answer");
         assertThatThrownBy(() -> options.judges(List.of(prompt(), other)))
                 .isInstanceOf(RewardException.class)
-                .hasMessageContaining("for final_answer, in a row that has the keys [prompt]");
+                .hasMessageContaining(
+                        "for final_answer, in a row that has the keys [prompt]: \"?\"");
     }
 
     @Test

@@ -9,6 +9,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -28,6 +29,20 @@ final class TrainingProgressTest {
                                 + " left 0:00",
                         "lora r8: step 3/3  held-out loss 2.0000  (best)",
                         "lora r8: checkpoint run/step-000003");
+    }
+
+    @Test
+    void ofAnswersTheRewardIsTold() {
+        try (TrainingProgress progress =
+                new TrainingProgress(new PrintWriter(text, true), "ppo", false, true)) {
+            progress.onStart(0, 3);
+            progress.onEvaluation(
+                    2,
+                    new EvaluationResult(
+                            List.of(new EvaluationResult.Row(-0.875, 1)), Map.of("reward", 0.875)),
+                    true);
+        }
+        assertThat(text.toString()).isEqualTo("ppo: step 2/3  held-out reward 0.8750  (best)\n");
     }
 
     private static String withoutMemory(String line) {

@@ -35,6 +35,7 @@ class MlflowReportTest {
                     2,
                     OptionalDouble.of(1),
                     OptionalDouble.empty(),
+                    OptionalDouble.empty(),
                     OptionalInt.empty(),
                     OptionalDouble.empty(),
                     false,

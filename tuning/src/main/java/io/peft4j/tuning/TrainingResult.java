@@ -10,6 +10,8 @@ import java.util.OptionalInt;
  * @param totalSteps the steps that were asked for
  * @param loss the training loss of the last step; empty if there was none left to do
  * @param heldOutLoss the loss of the last evaluation; empty without held-out examples
+ * @param heldOutReward the mean reward of the last evaluation, where its loss is that with the sign
+ *     turned; else empty
  * @param bestStep the step of the smallest held-out loss
  * @param bestLoss that loss
  * @param stoppedEarly whether the held-out loss did not improve for as long as the patience allowed
@@ -21,6 +23,7 @@ public record TrainingResult(
         int totalSteps,
         OptionalDouble loss,
         OptionalDouble heldOutLoss,
+        OptionalDouble heldOutReward,
         OptionalInt bestStep,
         OptionalDouble bestLoss,
         boolean stoppedEarly,

@@ -185,12 +185,24 @@ final class TrainingRun implements AutoCloseable {
             figures.put("loss", String.valueOf(loss.getAsDouble()));
         }
         if (steps > 0 && steps == progress.lastEvaluation()) {
-            figures.put("held_out_loss", String.valueOf(progress.lastLoss()));
+            putHeldOut(figures, progress.lastLoss());
         } else if (steps > 0 && steps == progress.bestStep()) {
-            figures.put("held_out_loss", String.valueOf(progress.bestLoss()));
+            putHeldOut(figures, progress.bestLoss());
         }
         figures.put("seconds", String.format(Locale.ROOT, "%.3f", progress.seconds()));
         return figures;
+    }
+
+    private void putHeldOut(Map<String, String> figures, double heldOutLoss) {
+        if (task.isLossNegatedReward()) {
+            figures.put("held_out_reward", String.valueOf(reward(heldOutLoss)));
+        } else {
+            figures.put("held_out_loss", String.valueOf(heldOutLoss));
+        }
+    }
+
+    private static double reward(double negated) {
+        return 0 - negated; // and not −0.0
     }
 
     private void save() throws IOException {
@@ -214,11 +226,13 @@ final class TrainingRun implements AutoCloseable {
 
     private TrainingResult result() {
         boolean evaluated = progress.lastEvaluation() > 0;
+        boolean rewarded = evaluated && task.isLossNegatedReward();
         return new TrainingResult(
                 step,
                 optimizerStep.totalSteps(),
                 loss,
                 evaluated ? OptionalDouble.of(progress.lastLoss()) : OptionalDouble.empty(),
+                rewarded ? OptionalDouble.of(reward(progress.lastLoss())) : OptionalDouble.empty(),
                 evaluated ? OptionalInt.of(progress.bestStep()) : OptionalInt.empty(),
                 evaluated ? OptionalDouble.of(progress.bestLoss()) : OptionalDouble.empty(),
                 step < optimizerStep.totalSteps(),

@@ -82,6 +82,16 @@ public interface TrainingTask {
     boolean hasHeldOut();
 
     /**
+     * Tells whether an evaluation's loss is a mean reward with its sign turned, so that it is told
+     * as the reward.
+     *
+     * @return false unless a task says otherwise
+     */
+    default boolean isLossNegatedReward() {
+        return false;
+    }
+
+    /**
      * Evaluates the model on the held-out rows, without dropout.
      *
      * @param model the model

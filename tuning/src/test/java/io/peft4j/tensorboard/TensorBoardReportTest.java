@@ -115,6 +115,7 @@ class TensorBoardReportTest {
                             9,
                             OptionalDouble.empty(),
                             OptionalDouble.empty(),
+                            OptionalDouble.empty(),
                             OptionalInt.empty(),
                             OptionalDouble.empty(),
                             false,

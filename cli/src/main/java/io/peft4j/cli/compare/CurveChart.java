@@ -19,24 +19,41 @@ public final class CurveChart {
 
     private static final int WIDTH = 640;
     private static final int HEIGHT = 400;
-    private static final int LEFT = 64;
+    private static final int LEAST_LEFT = 64;
     private static final int RIGHT = 20;
     private static final int TOP = 14;
     private static final int BOTTOM = 62;
     private static final int MOST_TICKS = 6;
+    private static final int GAP = 8;
+
+    /** Widths in the largest letters that the page's styles ask for, 24 of these units high. */
+    private static final double DIGIT = 15.3;
+
+    private static final double SIGN_OR_POINT = 8.7;
 
     private final double lastStep;
     private final double lowest;
     private final double highest;
+    private final Ticks losses;
+    private final int left;
 
     private CurveChart(List<Curve> curves) {
         List<BandPoint> points = curves.stream().flatMap(c -> c.points().stream()).toList();
         lastStep = Math.max(1, points.stream().mapToDouble(BandPoint::step).max().orElse(1));
         double low = points.stream().mapToDouble(p -> p.losses().lowest()).min().orElse(0);
         double high = points.stream().mapToDouble(p -> p.losses().highest()).max().orElse(1);
-        double margin = Math.max(1e-6, 0.05 * (high - low));
+        double range = high > low ? high - low : Math.abs(low); // of a level line its height
+        double margin = Math.max(1e-6, 0.05 * (range > 0 ? range : 1));
         lowest = low - margin;
         highest = high + margin;
+        losses = Ticks.of(lowest, highest, MOST_TICKS);
+        double widest =
+                losses.values().stream().mapToDouble(v -> width(losses.text(v))).max().orElse(0);
+        left = Math.max(LEAST_LEFT, (int) Math.ceil(widest) + GAP + 1);
+    }
+
+    private static double width(String number) {
+        return number.chars().mapToDouble(c -> Character.isDigit(c) ? DIGIT : SIGN_OR_POINT).sum();
     }
 
     /** The classes of a variant's colour and dashes. */
@@ -97,18 +114,17 @@ public final class CurveChart {
     }
 
     private void grid(StringBuilder svg) {
-        Ticks losses = Ticks.of(lowest, highest, MOST_TICKS);
         for (double loss : losses.values()) {
             svg.append(
                     format(
                             "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>"
                                     + "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\""
                                     + " dominant-baseline=\"middle\">%s</text>%n",
-                            LEFT,
+                            left,
                             WIDTH - RIGHT,
                             y(loss),
                             y(loss),
-                            LEFT - 8,
+                            left - GAP,
                             y(loss),
                             losses.text(loss)));
         }
@@ -122,7 +138,7 @@ public final class CurveChart {
         svg.append(
                 format(
                         "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">optimizer step</text>%n",
-                        (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10));
+                        (left + WIDTH - RIGHT) / 2, HEIGHT - 10));
     }
 
     private void draw(StringBuilder svg, Curve curve, String style) {
@@ -159,7 +175,7 @@ public final class CurveChart {
     }
 
     private double x(double step) {
-        return LEFT + (WIDTH - LEFT - RIGHT) * step / lastStep;
+        return left + (WIDTH - left - RIGHT) * step / lastStep;
     }
 
     private double y(double loss) {

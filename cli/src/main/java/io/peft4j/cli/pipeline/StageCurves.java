@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.Set;
 
 /**
  * What a stage's {@code metrics.jsonl} tells by step.
@@ -61,7 +62,7 @@ record StageCurves(Map<String, List<Point>> byName) {
         }
         Map<String, List<Point>> shown = new LinkedHashMap<>();
         for (String name : TITLES.keySet()) {
-            if (logged.containsKey(name)) {
+            if (logged.containsKey(name) && !isToldOtherwise(name, logged.keySet())) {
                 shown.put(name, logged.get(name));
             }
         }
@@ -84,6 +85,12 @@ record StageCurves(Map<String, List<Point>> byName) {
             }
         }
         return last;
+    }
+
+    /** PPO logs the mean reward by two names, and held-out rewards with the sign turned too. */
+    private static boolean isToldOtherwise(String name, Set<String> logged) {
+        return (name.equals("objective/scores") && logged.contains("reward"))
+                || (name.equals("eval_loss") && logged.contains("eval_reward"));
     }
 
     private static Optional<JsonObject> parse(String line) {

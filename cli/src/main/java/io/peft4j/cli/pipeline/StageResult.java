@@ -53,7 +53,7 @@ record StageResult(
     /** By the pipeline's evaluation or, without one, by the stage's own data. */
     OptionalDouble heldOutLossAfter() {
         OptionalDouble evaluated = number(isEval() ? printed : after, "loss");
-        return evaluated.isPresent() || before.has("loss")
+        return evaluated.isPresent() || before.has("loss") || printed.has("eval_reward")
                 ? evaluated
                 : number(printed, "eval_loss");
     }
@@ -62,8 +62,12 @@ record StageResult(
         return number(before, "reward");
     }
 
+    /** As the loss. */
     OptionalDouble rewardAfter() {
-        return number(isEval() ? printed : after, "reward");
+        OptionalDouble evaluated = number(isEval() ? printed : after, "reward");
+        return evaluated.isPresent() || before.has("reward")
+                ? evaluated
+                : number(printed, "eval_reward");
     }
 
     private static OptionalDouble number(JsonObject json, String key) {

@@ -28,7 +28,10 @@ final class ExpectedAnswer {
                 "expected \"answer\" or \"completion\" with the right answer, for "
                         + judge
                         + ", in a row that has the keys "
-                        + prompt.row().keySet());
+                        + prompt.row().keySet()
+                        + ": \""
+                        + Reward.shortened(prompt.text())
+                        + "\"");
     }
 
     /** Reads a text, a number, or the last message of a conversation. */

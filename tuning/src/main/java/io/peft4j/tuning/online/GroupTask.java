@@ -103,6 +103,11 @@ final class GroupTask implements TrainingTask {
     }
 
     @Override
+    public boolean isLossNegatedReward() {
+        return true;
+    }
+
+    @Override
     public EvaluationResult evaluate(LanguageModel model, int batchSize, Runnable beforeBatch) {
         return evaluations.sample(model, OF_EVALUATIONS, heldOut, beforeBatch).evaluation();
     }

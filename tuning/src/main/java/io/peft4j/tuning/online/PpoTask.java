@@ -191,6 +191,11 @@ final class PpoTask implements TrainingTask {
     }
 
     @Override
+    public boolean isLossNegatedReward() {
+        return true;
+    }
+
+    @Override
     public EvaluationResult evaluate(LanguageModel model, int batchSize, Runnable beforeBatch) {
         return source.heldOut().sample(model, OF_EVALUATIONS, heldOut, beforeBatch).evaluation();
     }

@@ -1,7 +1,9 @@
 package io.peft4j.tuning.online;
 
+import ai.djl.engine.EngineException;
 import ai.djl.util.Preconditions;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One of the things that answers are judged by. An answer's reward is the sum over all of them,
@@ -51,19 +53,19 @@ public record Reward(String name, RewardFunction function, double weight) {
      *
      * @param completions the answers
      * @return a reward for each
-     * @throws RewardException if the function returned another number of rewards, or one that is
-     *     not finite
+     * @throws RewardException if the function failed, or returned another number of rewards, or one
+     *     that is not finite
      */
     public double[] of(List<Completion> completions) {
-        double[] rewards = function.rewards(completions);
-        if (rewards.length != completions.size()) {
+        double[] rewards = ask(completions);
+        if (rewards == null || rewards.length != completions.size()) {
             throw new RewardException(
                     "expected a reward for each of "
                             + completions.size()
                             + " answers from \""
                             + name
                             + "\", found "
-                            + rewards.length);
+                            + (rewards == null ? "null" : rewards.length));
         }
         for (int i = 0; i < rewards.length; i++) {
             if (!Double.isFinite(rewards[i])) {
@@ -80,7 +82,21 @@ public record Reward(String name, RewardFunction function, double weight) {
         return rewards;
     }
 
-    private static String shortened(String text) {
+    /** Functions are of others too, whose exceptions do not say where they came from. */
+    private double @Nullable [] ask(List<Completion> completions) {
+        try {
+            return function.rewards(completions);
+        } catch (RewardException | EngineException e) {
+            throw e; // these do
+        } catch (RuntimeException e) {
+            if (Thread.currentThread().isInterrupted()) {
+                throw e; // no failure of the function
+            }
+            throw new RewardException("the reward \"" + name + "\" failed: " + e, e);
+        }
+    }
+
+    static String shortened(String text) {
         return text.length() > 60 ? text.substring(0, 60) + "…" : text;
     }
 }

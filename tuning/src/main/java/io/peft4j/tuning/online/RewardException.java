@@ -13,4 +13,14 @@ public final class RewardException extends RuntimeException {
     public RewardException(String message) {
         super(message);
     }
+
+    /**
+     * Makes an exception.
+     *
+     * @param message what failed
+     * @param cause what the function threw
+     */
+    public RewardException(String message, Throwable cause) {
+        super(message, cause);
+    }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.BaseNDManager;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -315,5 +316,30 @@ class RolloutSamplerTest {
                 .hasMessageContaining("different names, found [letters, letters]");
         assertThatThrownBy(() -> rollouts(sampling().build()).setRewards(List.of()).build())
                 .hasMessageContaining("expected one reward");
+    }
+
+    @Test
+    void aRewardThatFailsIsNamed() {
+        RuntimeException own = new IllegalStateException("no connection");
+        assertThatThrownBy(() -> judgedBy(answers -> throwing(own)).of(List.of()))
+                .isInstanceOf(RewardException.class)
+                .hasMessage(
+                        "the reward \"mine\" failed: java.lang.IllegalStateException: no"
+                                + " connection")
+                .hasCause(own);
+        assertThatThrownBy(() -> judgedBy(answers -> null).of(List.of()))
+                .isInstanceOf(RewardException.class)
+                .hasMessage("expected a reward for each of 0 answers from \"mine\", found null");
+        EngineException memory = new EngineException("out of memory");
+        assertThatThrownBy(() -> judgedBy(answers -> throwing(memory)).of(List.of()))
+                .isSameAs(memory);
+    }
+
+    private static double[] throwing(RuntimeException e) {
+        throw e;
+    }
+
+    private static Reward judgedBy(RewardFunction function) {
+        return new Reward("mine", function);
     }
 }
