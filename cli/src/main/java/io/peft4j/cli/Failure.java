@@ -7,7 +7,7 @@ import io.peft4j.cli.pipeline.PipelineException;
 import io.peft4j.tuning.CheckpointingUnavailableException;
 import io.peft4j.tuning.ResumeMismatchException;
 import io.peft4j.tuning.TrainingInterruptedException;
-import io.peft4j.tuning.online.SamplingInterruptedException;
+import io.peft4j.tuning.online.rejection.SamplingInterruptedException;
 import java.io.InterruptedIOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.ClosedByInterruptException;

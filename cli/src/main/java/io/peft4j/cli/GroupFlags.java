@@ -2,11 +2,11 @@ package io.peft4j.cli;
 
 import io.peft4j.models.GenerationConfig;
 import io.peft4j.tuning.ReferenceSync;
-import io.peft4j.tuning.online.GroupConfig;
-import io.peft4j.tuning.online.GrpoConfig;
-import io.peft4j.tuning.online.GrpoLossType;
-import io.peft4j.tuning.online.RlooConfig;
-import io.peft4j.tuning.online.ScaleRewards;
+import io.peft4j.tuning.online.group.GroupConfig;
+import io.peft4j.tuning.online.group.GrpoConfig;
+import io.peft4j.tuning.online.group.GrpoLossType;
+import io.peft4j.tuning.online.group.RlooConfig;
+import io.peft4j.tuning.online.group.ScaleRewards;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;

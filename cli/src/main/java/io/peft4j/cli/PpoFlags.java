@@ -2,8 +2,8 @@ package io.peft4j.cli;
 
 import io.peft4j.models.GenerationConfig;
 import io.peft4j.tuning.ReferenceSync;
-import io.peft4j.tuning.online.KlEstimator;
-import io.peft4j.tuning.online.PpoConfig;
+import io.peft4j.tuning.online.ppo.KlEstimator;
+import io.peft4j.tuning.online.ppo.PpoConfig;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;

@@ -1,12 +1,12 @@
 package io.peft4j.cli;
 
-import io.peft4j.tuning.online.CalculatorMarks;
-import io.peft4j.tuning.online.ExactMatch;
-import io.peft4j.tuning.online.FinalAnswer;
-import io.peft4j.tuning.online.OverlongPenalty;
-import io.peft4j.tuning.online.PatternMatch;
 import io.peft4j.tuning.online.Reward;
 import io.peft4j.tuning.online.RewardFunction;
+import io.peft4j.tuning.online.judges.CalculatorMarks;
+import io.peft4j.tuning.online.judges.ExactMatch;
+import io.peft4j.tuning.online.judges.FinalAnswer;
+import io.peft4j.tuning.online.judges.OverlongPenalty;
+import io.peft4j.tuning.online.judges.PatternMatch;
 import java.nio.file.Path;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;

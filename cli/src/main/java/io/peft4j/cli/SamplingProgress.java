@@ -1,6 +1,6 @@
 package io.peft4j.cli;
 
-import io.peft4j.tuning.online.SamplingObserver;
+import io.peft4j.tuning.online.rejection.SamplingObserver;
 import java.io.PrintWriter;
 import java.util.List;
 

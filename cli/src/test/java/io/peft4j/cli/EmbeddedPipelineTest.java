@@ -32,9 +32,9 @@ final class EmbeddedPipelineTest {
                         "samples.data=" + prompts,
                         "samples.threshold=0",
                         "refined.max-steps=1",
-                        "grpo.data=" + prompts,
-                        "grpo.batch-size=2",
-                        "grpo.max-steps=1",
+                        "ppo.data=" + prompts,
+                        "ppo.batch-size=2",
+                        "ppo.max-steps=1",
                         "dpo.prompts=" + prompts,
                         "dpo.max-steps=1")) {
             args.addAll(List.of("--set", change));
@@ -57,7 +57,7 @@ final class EmbeddedPipelineTest {
             }
             last = stage.get("held_out_reward_after").getAsDouble();
         }
-        assertThat(names).containsExactly("sft", "samples", "refined", "grpo", "dpo");
+        assertThat(names).containsExactly("sft", "samples", "refined", "ppo", "dpo");
         JsonObject sft = stages.get(0).getAsJsonObject();
         assertThat(sft.get("held_out_reward_after").getAsDouble())
                 .isGreaterThan(sft.get("held_out_reward_before").getAsDouble());
@@ -65,7 +65,7 @@ final class EmbeddedPipelineTest {
         assertThat(dpo.get("steps").getAsInt()).isBetween(1, 2); // one per iteration that had pairs
         assertThat(directory.resolve("out/dpo/adapter_model.safetensors")).isNotEmptyFile();
         assertThat(Files.readString(directory.resolve("out/report.html")))
-                .contains("Held-out reward after each stage", "grpo: reward");
+                .contains("Held-out reward after each stage", "ppo: reward");
     }
 
     private Path rows(String name, int count) throws IOException {

@@ -10,9 +10,19 @@ package io.peft4j.tuning.online;
  * @param low whether ρ has fallen far enough
  * @param high whether it has risen far enough
  */
-record ClippedRatio(double value, double slope, boolean low, boolean high) {
+public record ClippedRatio(double value, double slope, boolean low, boolean high) {
 
-    static ClippedRatio of(double ratio, double advantage, double epsilon, double epsilonHigh) {
+    /**
+     * Computes the objective.
+     *
+     * @param ratio ρ, the probability now by that of the sampling
+     * @param advantage A
+     * @param epsilon ε, how far the ratio counts below 1
+     * @param epsilonHigh ε′, how far it counts above 1
+     * @return the loss with its slope
+     */
+    public static ClippedRatio of(
+            double ratio, double advantage, double epsilon, double epsilonHigh) {
         double clipped = Math.max(1 - epsilon, Math.min(1 + epsilonHigh, ratio));
         boolean low = ratio < 1 - epsilon && advantage < 0;
         boolean high = ratio > 1 + epsilonHigh && advantage > 0;

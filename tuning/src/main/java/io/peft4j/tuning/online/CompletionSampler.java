@@ -115,8 +115,13 @@ public final class CompletionSampler {
         return completions;
     }
 
-    /** Refuses prompts whose answers may not fit the model's context. */
-    void requireRoom(List<Prompt> prompts) {
+    /**
+     * Refuses prompts whose answers may not fit the model's context.
+     *
+     * @param prompts what will be asked
+     * @throws io.peft4j.models.InvalidTokensException if one is too long
+     */
+    public void requireRoom(List<Prompt> prompts) {
         for (int i = 0; i < prompts.size(); i++) {
             int length = prompts.get(i).ids().length;
             Preconditions.checkArgument(

@@ -8,9 +8,15 @@ import java.util.Arrays;
  * @param mean 0 of no numbers
  * @param deviation with Bessel's correction, as in TRL; 0 of fewer than two numbers
  */
-record Moments(double mean, double deviation) {
+public record Moments(double mean, double deviation) {
 
-    static Moments of(double... values) {
+    /**
+     * Computes both.
+     *
+     * @param values the numbers, finite
+     * @return their moments
+     */
+    public static Moments of(double... values) {
         if (values.length == 0) {
             return new Moments(0, 0);
         }

@@ -31,8 +31,13 @@ public record Reward(String name, RewardFunction function, double weight) {
         this(name, function, 1);
     }
 
-    /** Requires one reward at least, each of a name of its own. */
-    static void requireDistinct(List<Reward> rewards) {
+    /**
+     * Requires one reward at least, each of a name of its own.
+     *
+     * @param rewards the rewards
+     * @throws IllegalArgumentException if there is none, or two have one name
+     */
+    public static void requireDistinct(List<Reward> rewards) {
         Preconditions.checkArgument(!rewards.isEmpty(), "expected one reward at least");
         long names = rewards.stream().map(Reward::name).distinct().count();
         Preconditions.checkArgument(
@@ -41,8 +46,14 @@ public record Reward(String name, RewardFunction function, double weight) {
                         + rewards.stream().map(Reward::name).toList());
     }
 
-    /** Refuses prompts whose answers one could not judge, see {@link RewardFunction#check}. */
-    static void requireJudgeable(List<Reward> rewards, List<Prompt> prompts) {
+    /**
+     * Refuses prompts whose answers one could not judge, see {@link RewardFunction#check}.
+     *
+     * @param rewards the rewards
+     * @param prompts what will be asked
+     * @throws RewardException if the answers to one cannot be judged
+     */
+    public static void requireJudgeable(List<Reward> rewards, List<Prompt> prompts) {
         for (Reward reward : rewards) {
             prompts.forEach(reward.function()::check);
         }
@@ -96,7 +107,13 @@ public record Reward(String name, RewardFunction function, double weight) {
         }
     }
 
-    static String shortened(String text) {
+    /**
+     * Cuts a text, to be shown in a message.
+     *
+     * @param text a prompt or an answer
+     * @return its beginning
+     */
+    public static String shortened(String text) {
         return text.length() > 60 ? text.substring(0, 60) + "…" : text;
     }
 }

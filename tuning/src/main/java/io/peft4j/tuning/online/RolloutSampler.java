@@ -67,8 +67,14 @@ public final class RolloutSampler {
                 metrics);
     }
 
-    /** Refuses prompts that have no room for an answer, or whose answers could not be judged. */
-    void requireAnswerable(List<Prompt> prompts) {
+    /**
+     * Refuses prompts that have no room for an answer, or whose answers could not be judged.
+     *
+     * @param prompts what will be asked
+     * @throws io.peft4j.models.InvalidTokensException if one is too long
+     * @throws RewardException if the answers to one cannot be judged
+     */
+    public void requireAnswerable(List<Prompt> prompts) {
         sampler.requireRoom(prompts);
         Reward.requireJudgeable(rewards, prompts);
     }

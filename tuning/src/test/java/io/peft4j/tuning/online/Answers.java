@@ -4,23 +4,23 @@ import com.google.gson.JsonParser;
 import java.util.Arrays;
 
 /** Answers that no model gave. */
-final class Answers {
+public final class Answers {
 
     private Answers() {}
 
-    static Completion of(String row, String text) {
+    public static Completion of(String row, String text) {
         return new Completion(prompt(row), new long[] {1}, text, true);
     }
 
-    static Completion ofTokens(int length) {
+    public static Completion ofTokens(int length) {
         return new Completion(prompt("{}"), new long[length], "", true);
     }
 
-    static Prompt prompt(String row) {
+    public static Prompt prompt(String row) {
         return new Prompt(new long[] {1}, "?", JsonParser.parseString(row).getAsJsonObject());
     }
 
-    static double reward(RewardFunction function, Completion... completions) {
+    public static double reward(RewardFunction function, Completion... completions) {
         double[] rewards = function.rewards(Arrays.asList(completions));
         return rewards[0];
     }

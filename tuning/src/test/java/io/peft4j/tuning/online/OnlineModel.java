@@ -14,28 +14,28 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /** The tiny LLaMA with an adapter and a tokenizer of bytes, and what it can be asked. */
-record OnlineModel(CausalLm model, Tokenizer tokenizer, AdaptedModel adapted)
+public record OnlineModel(CausalLm model, Tokenizer tokenizer, AdaptedModel adapted)
         implements AutoCloseable {
 
-    static final Path LLAMA = TestData.path("golden/llama3");
+    public static final Path LLAMA = TestData.path("golden/llama3");
 
     /** The share of lower-case letters among the characters of an answer. */
-    static final RewardFunction LETTERS =
+    public static final RewardFunction LETTERS =
             RewardFunction.each(
                     one ->
                             one.text().chars().filter(c -> c >= 'a' && c <= 'z').count()
                                     / (double) Math.max(1, one.text().length()));
 
-    static final List<Reward> REWARDS = List.of(new Reward("letters", LETTERS));
+    public static final List<Reward> REWARDS = List.of(new Reward("letters", LETTERS));
 
     /** With an adapter that changes the model. */
-    static OnlineModel trained(String name) throws IOException {
+    public static OnlineModel trained(String name) throws IOException {
         CausalLm model = CausalLm.load(LLAMA.resolve("model"), Device.cpu());
         return new OnlineModel(model, tokens(), Adapters.load(model.block(), LLAMA.resolve(name)));
     }
 
     /** With a new adapter. */
-    static OnlineModel fresh(AdapterConfig config) throws IOException {
+    public static OnlineModel fresh(AdapterConfig config) throws IOException {
         CausalLm model = CausalLm.load(LLAMA.resolve("model"), Device.cpu());
         return new OnlineModel(model, tokens(), Adapters.attach(model.block(), config));
     }
@@ -44,11 +44,11 @@ record OnlineModel(CausalLm model, Tokenizer tokenizer, AdaptedModel adapted)
         return Tokenizer.load(TestData.path("golden/tokenizer"));
     }
 
-    List<Prompt> prompts() {
+    public List<Prompt> prompts() {
         return prompts("2+2=", "The sky is", "a b c", "Up or down? ");
     }
 
-    List<Prompt> prompts(String... texts) {
+    public List<Prompt> prompts(String... texts) {
         return Stream.of(texts)
                 .map(text -> new Prompt(tokenizer.encode(text, true), text, new JsonObject()))
                 .toList();

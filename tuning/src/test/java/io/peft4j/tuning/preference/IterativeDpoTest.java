@@ -29,7 +29,7 @@ import io.peft4j.tuning.online.CompletionSampler;
 import io.peft4j.tuning.online.Prompt;
 import io.peft4j.tuning.online.Reward;
 import io.peft4j.tuning.online.RewardFunction;
-import io.peft4j.tuning.online.SamplingInterruptedException;
+import io.peft4j.tuning.online.rejection.SamplingInterruptedException;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
