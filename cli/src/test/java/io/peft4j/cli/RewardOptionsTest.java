@@ -224,7 +224,7 @@ final class RewardOptionsTest {
                     overlong:4              | --reward overlong: expected two whole numbers, MOST,MARGIN, found "4"
                     overlong:4,5            | --reward overlong: expected a length above 0 and a margin from 0 to it, found 4 and 5
                     java.lang.String        | expected a class that implements io.peft4j.tuning.online.RewardFunction, found java.lang.String
-                    io.peft4j.tuning.online.PatternMatch     | expected a class with a constructor without parameters
+                    io.peft4j.tuning.online.judges.PatternMatch     | expected a class with a constructor without parameters
                     io.peft4j.tuning.online.RewardFunction   | expected a class with a constructor without parameters
                     io.peft4j.cli.RewardOptionsTest$Broken   | failed: java.lang.IllegalStateException: no dictionary
                     missing/Mine.java       | --reward: no such file: missing/Mine.java

@@ -100,8 +100,8 @@ public final class IterativeDpo {
      * @param output the directory to write to; made if it does not exist
      * @param observer hears of the progress
      * @return what each iteration has shown
-     * @throws io.peft4j.tuning.online.SamplingInterruptedException if the thread is interrupted
-     *     while it samples
+     * @throws io.peft4j.tuning.online.rejection.SamplingInterruptedException if the thread is
+     *     interrupted while it samples
      * @throws ResumeMismatchException if settings, prompts or model are not those of the run to
      *     resume
      * @throws IOException and others, as {@link DpoTrainer#train}
