@@ -15,7 +15,12 @@ final class EmbeddedDefault {
     private static final List<String> DATA = List.of("sft_train.jsonl", "sft_eval.jsonl");
 
     private static final List<String> PIPELINE =
-            List.of("sums_sft.jsonl", "sums_prompts.jsonl", "sums_heldout.jsonl");
+            List.of(
+                    "sums_sft.jsonl",
+                    "sums_prompts.jsonl",
+                    "sums_heldout.jsonl",
+                    "dpo_train.jsonl",
+                    "dpo_eval.jsonl");
 
     private EmbeddedDefault() {}
 
