@@ -1,7 +1,6 @@
 package io.peft4j.cli;
 
 import io.peft4j.adapters.AdaptedModel;
-import io.peft4j.cli.compare.Fingerprints;
 import io.peft4j.tuning.online.Prompt;
 import io.peft4j.tuning.online.Reward;
 import io.peft4j.tuning.online.RewardFunction;
@@ -112,11 +111,7 @@ final class RewardOptions {
                             name,
                             directory,
                             batchSize);
-            all.add(
-                    new Reward(
-                            JUDGE,
-                            new IdentifiedReward(judge, Fingerprints.ofModel(directory)),
-                            models.get(i).weight()));
+            all.add(new Reward(JUDGE, judge, models.get(i).weight()));
         }
         return distinct(all);
     }

@@ -1,19 +1,15 @@
 package io.peft4j.tuning.online.rejection;
 
 import ai.djl.util.Preconditions;
-import io.peft4j.files.Sha256;
 import io.peft4j.tuning.JsonLines;
 import io.peft4j.tuning.online.Completion;
 import io.peft4j.tuning.online.CompletionSampler;
 import io.peft4j.tuning.online.Prompt;
 import io.peft4j.tuning.online.Reward;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -69,24 +65,12 @@ public final class AnswerSampling {
         Map<String, String> settings = new LinkedHashMap<>(sampler.settings());
         settings.put("num_generations", String.valueOf(numGenerations));
         settings.put("seed", String.valueOf(seed));
-        settings.put("prompts_sha256", fingerprint(prompts));
+        settings.put("prompts_sha256", Prompt.fingerprint(prompts));
         for (Reward reward : rewards) {
             String text = reward.weight() + " " + reward.function().settings();
             settings.put("reward." + reward.name(), text.strip());
         }
         return settings;
-    }
-
-    private static String fingerprint(List<Prompt> prompts) {
-        MessageDigest digest = Sha256.digest();
-        for (Prompt prompt : prompts) {
-            ByteBuffer bytes = ByteBuffer.allocate(Long.BYTES * (1 + prompt.ids().length));
-            bytes.putLong(prompt.ids().length);
-            bytes.asLongBuffer().put(prompt.ids());
-            digest.update(bytes.array());
-            digest.update((prompt.row() + "\n").getBytes(StandardCharsets.UTF_8));
-        }
-        return Sha256.hex(digest);
     }
 
     /**
