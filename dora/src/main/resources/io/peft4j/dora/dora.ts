@@ -3,7 +3,7 @@
   def squared_row_norm(self, w: Tensor) -> Tensor:
     rows = torch.size(w, 0)
     out = torch.empty([rows], dtype=6, device=ops.prim.device(w))
-    block = ops.prim.max(1, torch.floordiv(1048576, ops.prim.max(1, torch.size(w, 1))))
+    block = ops.prim.max(1, torch.floordiv(8388608, ops.prim.max(1, torch.size(w, 1))))
     for i in range(torch.floordiv(torch.sub(torch.add(rows, block), 1), block)):
       start = torch.mul(i, block)
       count = ops.prim.min(block, torch.sub(rows, start))
@@ -71,7 +71,8 @@
       y = torch.addcmul(u, torch.add(base, u), torch.to(torch.sub(g, 1.), type))
     return y
 
-  # For merge.ts: rows of w and of s b a, turned to their magnitudes.
-  def merged_rows(self, before: Tensor, update: Tensor, own: List[Tensor], start: int) -> List[Tensor]:
-    after = (self).turned(torch.add_(update, before), torch.narrow(torch.flatten(own[0]), 0, start, torch.size(before, 0)))
-    return [torch.sub(after, before, out=update), after]
+  # For merge.ts.
+  def merged_rows(self, before: Tensor, up: Tensor, a: Tensor, own: List[Tensor], start: int, updates: Tensor) -> List[Tensor]:
+    direction = torch.add_(torch.mm(up, a, out=updates), before)
+    after = (self).turned(direction, torch.narrow(torch.flatten(own[0]), 0, start, torch.size(before, 0)))
+    return [torch.sub(after, before, out=updates), after]

@@ -1,6 +1,6 @@
   # s b a (out, in), of a (rank, in) and b (out, rank), or of kernels with more axes
   def delta(self, a: Tensor, b: Tensor, scaling: Tensor) -> Tensor:
-    return torch.mul(torch.mm(torch.flatten(b, 1), torch.flatten(a, 1)), float(scaling))
+    return torch.mm(torch.mul(torch.flatten(b, 1), float(scaling)), torch.flatten(a, 1))
 
   # x a^T b^T (…, out), of x (…, in), in x's type
   def through(self, x: Tensor, a: Tensor, b: Tensor) -> Tensor:
@@ -39,5 +39,5 @@
     return torch.mul(torch.matmul(torch.matmul(h, torch.to(b, type)), torch.to(a, type)), float(scaling))
 
   # For merge.ts.
-  def merged_rows(self, before: Tensor, update: Tensor, own: List[Tensor], start: int) -> List[Tensor]:
-    return [update]
+  def merged_rows(self, before: Tensor, up: Tensor, a: Tensor, own: List[Tensor], start: int, updates: Tensor) -> List[Tensor]:
+    return [torch.mm(up, a, out=updates)]

@@ -1,16 +1,19 @@
   # Writes W' over w (out, in), of any floating-point type, if it is to be written. a is (rank, in), b (out, rank); own are
-  # the method's other parameters. `merged_rows` is the method: of rows of w, of s b a, and the number of the first it
-  # makes W' - w, and W' itself if that is not their sum. Goes by blocks of rows that stay in the processor's caches, so
-  # that w passes through memory once. Sums are float32; W' is rounded once. Returns float64: the largest change of an
-  # element, the norm of the change, the norm of w as it was, and how many elements are not finite.
+  # the method's other parameters. `merged_rows` is the method: of rows of w in float32, of the same of s b, and the number
+  # of the first it makes W' - w in the memory `updates`, and W' itself if that is not their sum. On the CPU it goes by
+  # blocks of rows: what is made on the way stays small, and each operation on a block has to wake all threads, which costs
+  # more than smaller blocks save by staying in the processor's caches. Sums are float32; W' is rounded once. Returns
+  # float64: the largest change of an element, the norm of the change, the norm of w as it was, and how many elements are
+  # not finite.
   def merge(self, w: Tensor, a: Tensor, b: Tensor, own: List[Tensor], scaling: List[float], write: bool) -> Tensor:
     rows = torch.size(w, 0)
     columns = torch.size(w, 1)
     block = rows
     if ops.prim.is_cpu(w):
-      block = ops.prim.min(rows, ops.prim.max(1, torch.floordiv(262144, columns)))
+      block = ops.prim.min(rows, ops.prim.max(1, torch.floordiv(8388608, columns)))
     else:
       pass
+    scaled = torch.mul(b, scaling[0])
     updates = torch.empty([block, columns], dtype=6, device=ops.prim.device(w))
     largest = 0.
     changed = 0.
@@ -21,8 +24,7 @@
       count = ops.prim.min(block, torch.sub(rows, start))
       stored = torch.narrow(w, 0, start, count)
       before = torch.to(stored, 6)
-      update = torch.mul_(torch.mm(torch.narrow(b, 0, start, count), a, out=torch.narrow(updates, 0, 0, count)), scaling[0])
-      merged = (self).merged_rows(before, update, own, start)
+      merged = (self).merged_rows(before, torch.narrow(scaled, 0, start, count), a, own, start, torch.narrow(updates, 0, 0, count))
       least, most = torch.aminmax(merged[0])
       largest = ops.prim.max(largest, ops.prim.max(torch.neg(float(least)), float(most)))
       c = torch.flatten(merged[0])
