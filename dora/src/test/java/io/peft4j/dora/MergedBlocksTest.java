@@ -20,17 +20,23 @@ import io.peft4j.adapters.MergeReport;
 import io.peft4j.adapters.NonFiniteMergeException;
 import io.peft4j.lora.LoraConfig;
 import io.peft4j.torch.Tensors;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Random;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Weights of several blocks, the last of them smaller, are merged as they would be whole. */
 class MergedBlocksTest {
 
-    private static final int OUT = 901;
-    private static final int IN = 640;
+    private static final int OUT = 1100; // a block of 1024 rows, and one of 76
+    private static final int IN = 8192;
 
     private final NDManager manager = NDManager.newBaseManager(Device.cpu(), "PyTorch");
     private final Linear linear = Linear.builder().setUnits(OUT).build();
@@ -87,6 +93,20 @@ class MergedBlocksTest {
                     .next()
                     .effectiveWeight(copy, new ParameterStore(scope, false), false)
                     .toFloatArray();
+        }
+    }
+
+    /** Without it the other tests would go on passing when blocks grow beyond the weight. */
+    @Test
+    void theWeightIsLargerThanABlock() throws IOException {
+        try (InputStream text = LoraConfig.class.getResourceAsStream("merge.ts")) {
+            Matcher elements =
+                    Pattern.compile("floordiv\\((\\d+), columns\\)")
+                            .matcher(new String(text.readAllBytes(), StandardCharsets.UTF_8));
+            assertThat(elements.find()).isTrue();
+            int rows = Integer.parseInt(elements.group(1)) / IN;
+            assertThat(OUT).isGreaterThan(rows);
+            assertThat(OUT % rows).isPositive();
         }
     }
 

@@ -1,10 +1,14 @@
-  # Writes W' over w (out, in), of any floating-point type, if it is to be written. a is (rank, in), b (out, rank); own are
-  # the method's other parameters. `merged_rows` is the method: of rows of w in float32, of the same of s b, and the number
-  # of the first it makes W' - w in the memory `updates`, and W' itself if that is not their sum. On the CPU it goes by
-  # blocks of rows: what is made on the way stays small, and each operation on a block has to wake all threads, which costs
-  # more than smaller blocks save by staying in the processor's caches. Sums are float32; W' is rounded once. Returns
-  # float64: the largest change of an element, the norm of the change, the norm of w as it was, and how many elements are
-  # not finite.
+  # The sum of all squares of x (n, m), float32 in a row, float64 beyond: in float32 throughout, a large block loses digits.
+  def squares(self, x: Tensor) -> float:
+    return float(torch.sum(torch.square(torch.to(torch.linalg_vector_norm(x, 2, [1]), 7))))
+
+  # Writes W' over w (out, in), of any floating-point type, if it is to be written. a is (rank, in), b (out, rank); own
+  # are the method's other parameters. `merged_rows` is the method: of rows of w in float32, of the same of s b, and the
+  # number of the first it makes W' - w in the memory `updates`, and W' itself if that is not their sum. On the CPU it
+  # goes by blocks of rows: what is made on the way stays small, and each operation on a block has to wake all threads,
+  # which costs more than smaller blocks save by staying in the processor's caches. W' is rounded once. Returns float64:
+  # the largest change of an element, the norm of the change, the norm of w as it was, and how many elements are not
+  # finite.
   def merge(self, w: Tensor, a: Tensor, b: Tensor, own: List[Tensor], scaling: List[float], write: bool) -> Tensor:
     rows = torch.size(w, 0)
     columns = torch.size(w, 1)
@@ -27,10 +31,8 @@
       merged = (self).merged_rows(before, torch.narrow(scaled, 0, start, count), a, own, start, torch.narrow(updates, 0, 0, count))
       least, most = torch.aminmax(merged[0])
       largest = ops.prim.max(largest, ops.prim.max(torch.neg(float(least)), float(most)))
-      c = torch.flatten(merged[0])
-      changes = float(torch.dot(c, c))
-      f = torch.flatten(before)
-      values = float(torch.dot(f, f))
+      changes = (self).squares(merged[0])
+      values = (self).squares(before)
       changed = torch.add(changed, changes)
       whole = torch.add(whole, values)
       if torch.lt(torch.add(changes, values), 1e+38):
