@@ -620,6 +620,15 @@ public final class CausalLm implements AutoCloseable {
     }
 
     /**
+     * Frees the memory in which {@link #backward} by these kernels keeps what layers need of their
+     * forward pass. On the CPU it stays from one step to the next, and the next one takes it anew;
+     * else it is freed with the model.
+     */
+    public void freeStepMemory() {
+        decoder.freeStepMemory();
+    }
+
+    /**
      * Chooses whether a layer keeps its input alone for backward, and is computed again there: less
      * memory, for the time of one more forward pass through the layers. The gradients are the same
      * bit for bit, with dropout too. It is off unless turned on, and has an effect in {@link

@@ -414,6 +414,14 @@ public final class Decoder extends NamedBlock implements AdapterHost {
         return layers == null ? null : layers.memory(size, architecture.hiddenSize(), updates);
     }
 
+    /** Frees the memory that a training step leaves to the next. */
+    void freeStepMemory() {
+        LayerEngine layers = engine;
+        if (layers != null) {
+            layers.freeStepMemory();
+        }
+    }
+
     /** Returns what the layers of such a pass share. */
     LayerPass layerPass(NDManager owner, NDArray ids, Tokens read, @Nullable KeyValueCache cache) {
         return new LayerPass(owner, matrixProduct().kernels(), ids.getShape(), read, cache);

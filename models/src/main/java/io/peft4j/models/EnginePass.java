@@ -25,13 +25,19 @@ final class EnginePass implements AutoCloseable {
     private final List<StagePass> stages;
     private final HeadStage head;
     private final GroupUpdates headUpdates;
+    private final ActivationMemory activations;
     private final Runnable onClose;
 
-    EnginePass(List<StagePass> stages, HeadStage head, GroupUpdates headUpdates) {
+    EnginePass(
+            List<StagePass> stages,
+            HeadStage head,
+            GroupUpdates headUpdates,
+            ActivationMemory activations) {
         this(
                 stages,
                 head,
                 headUpdates,
+                activations,
                 () -> {
                     stages.forEach(StagePass::close);
                     headUpdates.close();
@@ -39,16 +45,21 @@ final class EnginePass implements AutoCloseable {
     }
 
     private EnginePass(
-            List<StagePass> stages, HeadStage head, GroupUpdates headUpdates, Runnable onClose) {
+            List<StagePass> stages,
+            HeadStage head,
+            GroupUpdates headUpdates,
+            ActivationMemory activations,
+            Runnable onClose) {
         this.stages = stages;
         this.head = head;
         this.headUpdates = headUpdates;
+        this.activations = activations;
         this.onClose = onClose;
     }
 
     /** Returns this pass, which someone else frees and is told when it has been used. */
     EnginePass closing(Runnable used) {
-        return new EnginePass(stages, head, headUpdates, used);
+        return new EnginePass(stages, head, headUpdates, activations, used);
     }
 
     /** Computes the last hidden states (B, S, H), after the last norm. */
@@ -239,6 +250,17 @@ final class EnginePass implements AutoCloseable {
 
     private float[] backward(
             LayerPass pass, NDArray table, NDArray ids, boolean recompute, End end) {
+        if (table.getDevice().isGpu()) {
+            return forwardAndBackward(pass, table, ids, recompute, end);
+        }
+        try (ActivationMemory.Use memory = activations.take(pass.kernels(), table.getManager())) {
+            pass.keepIn(memory);
+            return forwardAndBackward(pass, table, ids, recompute, end);
+        }
+    }
+
+    private float[] forwardAndBackward(
+            LayerPass pass, NDArray table, NDArray ids, boolean recompute, End end) {
         int from = firstTrained();
         Deque<Kept> kept = new ArrayDeque<>();
         TorchValue h = embed(pass, table, ids);
@@ -251,7 +273,7 @@ final class EnginePass implements AutoCloseable {
                 }
                 TorchValue input = h;
                 if (recompute) {
-                    h = output(stage.forward(pass, input, false));
+                    h = pass.keptAlone(output(stage.forward(pass, input, false)));
                     kept.push(new Kept(stage, input, null));
                 } else {
                     StagePass.Forward forward = stage.forward(pass, input, true);
@@ -260,6 +282,7 @@ final class EnginePass implements AutoCloseable {
                 }
             }
             pass.freeSpare();
+            pass.keepIn(null); // a layer that is computed again is freed before the next
             return end.backward(h, dh -> backward(pass, dh, kept));
         } finally {
             h.close();

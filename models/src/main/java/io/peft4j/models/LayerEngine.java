@@ -22,6 +22,7 @@ final class LayerEngine {
     private final List<Stage> stages;
     private final HeadStage head;
     private final KeptPasses kept;
+    private final ActivationMemory activations = new ActivationMemory();
     private volatile boolean enabled = true;
     private volatile @Nullable AdaptableLinear scoreHead;
 
@@ -29,6 +30,11 @@ final class LayerEngine {
         this.stages = List.copyOf(stages);
         this.head = head;
         kept = new KeptPasses(List.copyOf(base));
+    }
+
+    /** Frees the memory that a step with backward leaves to the next. */
+    void freeStepMemory() {
+        activations.free();
     }
 
     /** Turns the engine on or off. */
@@ -99,7 +105,7 @@ final class LayerEngine {
                 return null; // something else is adapted
             }
             complete = true;
-            return new EnginePass(begun, head, headUpdates);
+            return new EnginePass(begun, head, headUpdates, activations);
         } finally {
             if (!complete) {
                 begun.forEach(StagePass::close);

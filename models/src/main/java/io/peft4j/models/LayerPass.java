@@ -31,6 +31,7 @@ final class LayerPass implements AutoCloseable {
     private @Nullable RouterBalance balance;
     private @Nullable TorchValue spare;
     private long spareWidth;
+    private @Nullable TorchValue activations;
     private final Map<MaskKey, TorchValue> folded = new HashMap<>();
     private final Map<LayerShape, TorchValue> dims = new HashMap<>();
 
@@ -155,6 +156,35 @@ final class LayerPass implements AutoCloseable {
         if (spare != null) {
             spare.close();
             spare = null;
+        }
+    }
+
+    /** Has what layers keep for backward moved to memory of its own; null for not any more. */
+    void keepIn(ActivationMemory.@Nullable Use memory) {
+        activations = memory == null ? null : memory.memory();
+    }
+
+    /**
+     * Moves what backward will need to such memory, if there is any.
+     *
+     * @param made a list of tensors, which is closed
+     * @return the list to keep instead
+     */
+    TorchValue kept(TorchValue made) {
+        return kept("all_moved", made);
+    }
+
+    /** Does the same with a tensor that is kept alone. */
+    TorchValue keptAlone(TorchValue made) {
+        return kept("moved", made);
+    }
+
+    private TorchValue kept(String kernel, TorchValue made) {
+        if (activations == null) {
+            return made;
+        }
+        try (made) {
+            return kernels.infer(kernel, made, activations);
         }
     }
 

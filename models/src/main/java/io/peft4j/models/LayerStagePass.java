@@ -43,7 +43,8 @@ final class LayerStagePass implements StagePass {
                 call.add(save ? pass.spare(h, linears.width(1)) : LayerPass.NONE);
             }
             call.add(stage.numbers(), LayerPass.flag(save));
-            return new Computed(pass, call.infer(stage.kernel()));
+            TorchValue results = call.infer(stage.kernel());
+            return new Computed(pass, save ? pass.kept(results) : results);
         }
     }
 

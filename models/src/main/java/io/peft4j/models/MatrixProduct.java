@@ -60,6 +60,7 @@ public enum MatrixProduct {
                                     "token_scores.ts",
                                     "head.ts",
                                     "score.ts",
+                                    "activations.ts",
                                     "engine.ts"));
         }
     }

@@ -48,7 +48,7 @@ final class MixtureStagePass implements StagePass {
                 }
             }
             TorchValue saved = pass.kernels().infer("mixed", h, routed, LayerPass.flag(save));
-            return new Computed(pass, saved, parts);
+            return new Computed(pass, save ? pass.kept(saved) : saved, parts);
         } catch (RuntimeException | Error e) {
             parts.forEach(Part::close);
             throw e;
@@ -84,7 +84,7 @@ final class MixtureStagePass implements StagePass {
                     addExpert(call.add(routed, range), expert, rows)
                             .add(LayerPass.flag(save))
                             .infer("expert");
-            return new Part(expert, rows, range, kept);
+            return new Part(expert, rows, range, save ? pass.kept(kept) : kept);
         } catch (RuntimeException | Error e) {
             range.close();
             throw e;

@@ -44,26 +44,29 @@ public final class StepMemory {
     }
 
     /**
-     * Returns what the backward of one layer takes on top, in the layer that takes most; with
-     * checkpointing all that the layer computes again is among it.
+     * Returns what the backward of one layer takes on top, in the layer that takes most, the
+     * gradient that it passes on among it; with checkpointing all that the layer computes again is
+     * among it.
      *
      * @param checkpointing whether layers keep their inputs alone
      * @return bytes
      */
     public long largestLayer(boolean checkpointing) {
-        long most = 0;
-        for (List<StageMemory> stages : layers) {
-            most =
-                    Math.max(
-                            most,
-                            backward(stages, checkpointing) - (checkpointing ? 0 : kept(stages)));
-        }
-        return hidden + most;
+        return hidden
+                + layers.stream()
+                        .mapToLong(checkpointing ? StepMemory::again : StepMemory::backward)
+                        .max()
+                        .orElse(0);
     }
 
-    /** What a layer holds at most in backward, what it keeps among it. */
-    private static long backward(List<StageMemory> stages, boolean checkpointing) {
-        long most = checkpointing ? kept(stages) : 0;
+    /** What a layer makes at most in backward. */
+    private static long backward(List<StageMemory> stages) {
+        return stages.stream().mapToLong(StageMemory::backward).max().orElse(0);
+    }
+
+    /** What a layer that is computed again holds at most in backward. */
+    private static long again(List<StageMemory> stages) {
+        long most = kept(stages);
         long kept = 0;
         for (StageMemory stage : stages) {
             kept += stage.kept();
@@ -82,21 +85,14 @@ public final class StepMemory {
     }
 
     /**
-     * Returns the most that lives at once: the head's on top of all that is kept, or a layer's on
-     * top of what it and those before it keep.
+     * Returns the most that lives at once: the head's on top of all that is kept, or a layer's. The
+     * memory of what layers keep is given back when all are done; if they are computed again, each
+     * frees what is its own.
      *
      * @param checkpointing whether layers keep their inputs alone
      * @return bytes
      */
     public long peak(boolean checkpointing) {
-        long most = kept(checkpointing) + head;
-        long before =
-                hidden; // the input of the layer at hand and, unless computed again, all below
-        for (List<StageMemory> stages : layers) {
-            // the gradient, and the last hidden states, which live as long as the pass
-            most = Math.max(most, before + backward(stages, checkpointing) + 2 * hidden);
-            before += checkpointing ? hidden : kept(stages);
-        }
-        return most;
+        return kept(checkpointing) + Math.max(head, largestLayer(checkpointing));
     }
 }

@@ -43,6 +43,10 @@ class LayerMemoryTest {
                 System.out.println(anonymous() - before);
                 System.out.println(model.wasByLayerKernels());
                 System.out.println(adapted.adapter().parameters().size());
+                long held = anonymous();
+                model.freeStepMemory();
+                System.out.println(held - anonymous());
+                passes(model, 1);
             }
         }
 
@@ -96,5 +100,7 @@ class LayerMemoryTest {
         String[] lines = Files.readString(output).split("\n", -1);
         assertThat(lines[1]).isEqualTo("true");
         assertThat(Long.parseLong(lines[0])).isLessThan(6 * MEGABYTE);
+        // what layers keep for backward stays from one pass to the next until it is freed
+        assertThat(Long.parseLong(lines[3])).isGreaterThan(MEGABYTE / 2);
     }
 }

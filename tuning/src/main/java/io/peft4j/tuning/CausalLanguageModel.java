@@ -82,6 +82,11 @@ record CausalLanguageModel(CausalLm model) implements LanguageModel {
     }
 
     @Override
+    public void freeStepMemory() {
+        model.freeStepMemory();
+    }
+
+    @Override
     public Optional<MatrixProduct> matrixProduct() {
         return Optional.of(model.matrixProduct());
     }

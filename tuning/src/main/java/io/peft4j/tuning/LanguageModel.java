@@ -74,6 +74,12 @@ public interface LanguageModel {
     }
 
     /**
+     * Frees the memory that steps leave to the next; another step takes it anew. Trainers call it
+     * at their end.
+     */
+    default void freeStepMemory() {}
+
+    /**
      * Tells what computes products with base weights, which decides how they are rounded.
      *
      * @return the product; empty if there is no choice

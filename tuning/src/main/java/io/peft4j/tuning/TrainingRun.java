@@ -249,6 +249,7 @@ final class TrainingRun implements AutoCloseable {
     @Override
     public void close() {
         optimizerStep.close();
+        model.freeStepMemory();
     }
 
     /** Leaves a step or an evaluation on an interrupt. */
