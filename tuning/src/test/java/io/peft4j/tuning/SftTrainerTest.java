@@ -134,6 +134,19 @@ class SftTrainerTest {
     }
 
     @Test
+    void theMemoryOfStepsIsFreedWhenTrainingEndsAndWhenItFails() throws IOException {
+        train(model, directory, config().optMaxSteps(3));
+        assertThat(model.backwardsWhenFreed).isEqualTo(model.backwards).isPositive();
+        model.beforeBackward =
+                () -> {
+                    throw new IllegalStateException("no more");
+                };
+        assertThatThrownBy(() -> train(model, directory.resolve("f"), config().optMaxSteps(3)))
+                .hasMessage("no more");
+        assertThat(model.backwardsWhenFreed).isEqualTo(model.backwards);
+    }
+
+    @Test
     void onlyDamagedCheckpointsAreAnError() throws IOException {
         train(model, directory, config().optMaxSteps(3));
         Files.delete(directory.resolve("checkpoints/step-000003/trainer_state.json"));

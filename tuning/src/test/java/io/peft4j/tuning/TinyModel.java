@@ -29,6 +29,7 @@ final class TinyModel implements LanguageModel, Trainable, AutoCloseable {
     private final Map<String, Parameter> parameters = new LinkedHashMap<>();
     private final float dropout;
     int backwards;
+    int backwardsWhenFreed;
     Runnable beforeBackward = () -> {};
 
     TinyModel(float dropout) {
@@ -47,6 +48,11 @@ final class TinyModel implements LanguageModel, Trainable, AutoCloseable {
     @Override
     public NDManager manager() {
         return manager;
+    }
+
+    @Override
+    public void freeStepMemory() {
+        backwardsWhenFreed = backwards;
     }
 
     @Override
