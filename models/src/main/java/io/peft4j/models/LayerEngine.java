@@ -65,7 +65,8 @@ final class LayerEngine {
                 trained.add(memory);
             }
         }
-        return new StepMemory(size.activation(hiddenSize), head.memory(size, updates), trained);
+        return new StepMemory(
+                size.activation(hiddenSize), head.memory(size, updates), trained, size.cpu());
     }
 
     /**

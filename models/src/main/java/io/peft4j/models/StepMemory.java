@@ -13,6 +13,7 @@ public final class StepMemory {
     private final long hidden;
     private final long head;
     private final List<List<StageMemory>> layers;
+    private final boolean together;
 
     /**
      * Collects figures.
@@ -20,11 +21,14 @@ public final class StepMemory {
      * @param hidden the hidden states (B, S, H)
      * @param head what the head makes
      * @param layers the stages of each layer that backward comes to
+     * @param together whether what layers keep is given back together, at the end, unless they are
+     *     computed again, see {@link ActivationMemory}; else each is freed by its backward
      */
-    StepMemory(long hidden, long head, List<List<StageMemory>> layers) {
+    StepMemory(long hidden, long head, List<List<StageMemory>> layers, boolean together) {
         this.hidden = hidden;
         this.head = head;
         this.layers = layers.stream().map(List::copyOf).toList();
+        this.together = together;
     }
 
     /**
@@ -45,32 +49,31 @@ public final class StepMemory {
 
     /**
      * Returns what the backward of one layer takes on top, in the layer that takes most, the
-     * gradient that it passes on among it; with checkpointing all that the layer computes again is
-     * among it.
+     * gradient that it passes on among it; with checkpointing also all that it computes again.
      *
      * @param checkpointing whether layers keep their inputs alone
      * @return bytes
      */
     public long largestLayer(boolean checkpointing) {
-        return hidden
-                + layers.stream()
-                        .mapToLong(checkpointing ? StepMemory::again : StepMemory::backward)
-                        .max()
-                        .orElse(0);
+        long most = 0;
+        for (List<StageMemory> stages : layers) {
+            most =
+                    Math.max(
+                            most,
+                            backward(stages, checkpointing) - (checkpointing ? 0 : kept(stages)));
+        }
+        return hidden + most;
     }
 
-    /** What a layer makes at most in backward. */
-    private static long backward(List<StageMemory> stages) {
-        return stages.stream().mapToLong(StageMemory::backward).max().orElse(0);
-    }
-
-    /** What a layer that is computed again holds at most in backward. */
-    private static long again(List<StageMemory> stages) {
-        long most = kept(stages);
+    /** What a layer holds at most in backward, what it keeps among it. */
+    private long backward(List<StageMemory> stages, boolean checkpointing) {
+        long all = kept(stages);
+        long most = all;
         long kept = 0;
         for (StageMemory stage : stages) {
             kept += stage.kept();
-            most = Math.max(most, kept + stage.backward());
+            boolean freed = checkpointing || !together;
+            most = Math.max(most, (freed ? kept : all) + stage.backward());
         }
         return most;
     }
@@ -85,14 +88,25 @@ public final class StepMemory {
     }
 
     /**
-     * Returns the most that lives at once: the head's on top of all that is kept, or a layer's. The
-     * memory of what layers keep is given back when all are done; if they are computed again, each
-     * frees what is its own.
+     * Returns the most that lives at once: the head's on top of all that is kept, or a layer's on
+     * top of what it and those that have freed nothing keep.
      *
      * @param checkpointing whether layers keep their inputs alone
      * @return bytes
      */
     public long peak(boolean checkpointing) {
-        return kept(checkpointing) + Math.max(head, largestLayer(checkpointing));
+        long most = kept(checkpointing) + head;
+        long before = hidden; // what the layers below keep, and the input of the one at hand
+        for (List<StageMemory> stages : layers) {
+            // the last hidden states live as long as the pass
+            long others =
+                    checkpointing || !together
+                            ? before + hidden
+                            : kept(checkpointing) - kept(stages);
+            long gradient = hidden;
+            most = Math.max(most, others + backward(stages, checkpointing) + gradient);
+            before += checkpointing ? hidden : kept(stages);
+        }
+        return most;
     }
 }
