@@ -27,12 +27,12 @@ final class ActivationMemory {
      * @param model the manager that it is freed with
      */
     synchronized Use take(TextModule kernels, NDManager model) {
+        if (owner == null) {
+            model.attachInternal(id, this::free);
+            owner = model;
+        }
         TorchValue taken = idle;
         idle = null;
-        if (owner == null) {
-            owner = model;
-            model.attachInternal(id, this::free);
-        }
         if (taken == null) {
             return new Use(kernels.infer("no_memory"));
         }
