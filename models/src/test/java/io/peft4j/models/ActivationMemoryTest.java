@@ -67,13 +67,13 @@ class ActivationMemoryTest {
     /** A copy that lays a tensor out anew would make kernels copy it again when they read it. */
     @Test
     void aTransposedTensorStaysTransposed() {
-        TextModule strides =
-                TextModule.compile(
-                        "  def of(self, x: List[Tensor]) -> List[int]:\n    return torch.stride(x[0])\n");
+        String strides =
+                "  def strides(self, x: List[Tensor]) -> List[int]:\n    return torch.stride(x[0])\n";
         NDArray turned = numbers(0, 24).reshape(2, 3, 4).transpose(2, 0, 1);
-        try (TorchValue memory = KERNELS.infer("no_memory");
+        try (TextModule text = TextModule.compile(strides);
+                TorchValue memory = KERNELS.infer("no_memory");
                 TorchValue result = moved(memory, turned);
-                TorchValue layout = strides.infer("of", result)) {
+                TorchValue layout = text.infer("strides", result)) {
             assertThat(layout.longs()).containsExactly(1, 12, 4);
         }
     }
